@@ -1,0 +1,246 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+)
+
+// document is the shape of the main file.
+type document struct {
+	Include  []string             `toml:"include" default:"[]" reload:"live"`
+	Fleet    Fleet                `toml:"fleet"`
+	Admin    Admin                `toml:"admin"`
+	Log      Log                  `toml:"log"`
+	Defaults *Instance            `toml:"defaults" reload:"live"`
+	Instance map[string]*Instance `toml:"instance" reload:"live"`
+}
+
+// Load reads the file at path and everything that it includes, and returns it checked and complete. The error is an *[Errors]
+// with every fault of the run; only a fault of the syntax hides others in the same file. Load blocks on the file system and
+// opens nothing but files. An empty file is valid.
+func Load(path string) (*Config, error) {
+	return load(path, os.LookupEnv, false)
+}
+
+// loader is one run of Load.
+type loader struct {
+	decoder
+	faults  faults
+	config  *Config
+	named   string // the main file as the caller named it
+	order   int    // of the next source
+	looked  []string
+	secrets []string // files that keys name
+	read    []string // TOML files
+}
+
+func load(path string, lookup func(string) (string, bool), later bool) (*Config, error) {
+	l := &loader{named: path, config: &Config{Instances: make(map[string]*Instance)}}
+	l.decoder = decoder{faults: &l.faults, lookup: lookup, files: &l.secrets, looked: &l.looked, later: later}
+	abs, err := filepath.Abs(path)
+	if err != nil || path == "" {
+		return nil, &Errors{List: []*Error{plain(path, 0, errors.Join(err, errors.New("no file is named")))}}
+	}
+	l.config.Path = abs
+	if root := l.open(path, abs); root != nil {
+		l.document(root)
+	}
+	if len(l.faults.list) > 0 {
+		e := l.faults.sorted()
+		e.Watch = append(l.looked, l.config.Include...)
+		return nil, e
+	}
+	l.config.Files = l.read
+	for _, f := range l.secrets {
+		l.config.Files = add(l.config.Files, f)
+	}
+	l.config.Digest = digest(l.config)
+	return l.config, nil
+}
+
+// open reads and parses one file; nil after a fault.
+func (l *loader) open(name, path string) *node {
+	order := l.order
+	l.order++
+	l.looked = add(l.looked, path)
+	text, err := readFile(path)
+	if err != nil {
+		l.faults.add(plain(name, order, err))
+		return nil
+	}
+	l.read = add(l.read, path)
+	root, fault := parse(newSource(name, path, order, text))
+	if fault != nil {
+		l.faults.add(fault)
+		return nil
+	}
+	return root
+}
+
+func (l *loader) document(root *node) {
+	c := l.config
+	setDefaults(reflect.ValueOf(&c.Fleet).Elem(), "")
+	setDefaults(reflect.ValueOf(&c.Admin).Elem(), "")
+	setDefaults(reflect.ValueOf(&c.Log).Elem(), "")
+	declared := &instances{loader: l, tables: make(map[string]*node)}
+	known := fields(reflect.TypeFor[document]())
+	for _, name := range root.names() {
+		n := root.table[name]
+		switch name {
+		case "include", "defaults": // below: they concern the instances
+		case "fleet":
+			l.table(n, reflect.ValueOf(&c.Fleet).Elem())
+		case "admin":
+			l.table(n, reflect.ValueOf(&c.Admin).Elem())
+		case "log":
+			l.table(n, reflect.ValueOf(&c.Log).Elem())
+		case "instance":
+			declared.add(n)
+		default:
+			l.unknown(n, known)
+		}
+	}
+	for _, f := range l.includes(root.table["include"]) {
+		l.fragment(f, declared)
+	}
+	declared.decode(root.table["defaults"])
+	l.checkFleet(root)
+	l.clashes(root, declared.merged)
+}
+
+// instances are the tables [instance.*] of all files.
+type instances struct {
+	*loader
+	names  []string
+	tables map[string]*node // as written
+	merged map[string]*node // with [defaults] under them
+}
+
+// add takes over the tables below one table [instance].
+func (i *instances) add(n *node) {
+	if n.table == nil {
+		i.mismatch(n, "a table such as [instance.chat]")
+		return
+	}
+	for _, name := range n.names() {
+		t := n.table[name]
+		switch before := i.tables[name]; {
+		case t.table == nil:
+			i.mismatch(t, "a table such as [instance.chat]")
+		case !instanceName(name):
+			i.at(t, "the name of an instance has letters, digits, \"-\", \"_\" and \".\", at most 64, and begins with a letter or digit")
+		case before != nil:
+			at := before.src.fault(before.off, "")
+			i.at(t, "is written already, at %s:%d", at.File, at.Line)
+		default:
+			i.names = append(i.names, name)
+			i.tables[name] = t
+		}
+	}
+}
+
+func instanceName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !bareByte(c) && c != '.' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64 && s[0] != '-' && s[0] != '.' && s[0] != '_'
+}
+
+// decode fills the instances. [defaults] is read once for itself first, so that its faults show without any instance too.
+func (i *instances) decode(defaults *node) {
+	if defaults != nil {
+		own := i.decoder
+		own.partial = true
+		var scratch Instance
+		setDefaults(reflect.ValueOf(&scratch).Elem(), filepath.Dir(defaults.src.path))
+		own.table(defaults, reflect.ValueOf(&scratch).Elem())
+	}
+	i.merged = make(map[string]*node)
+	for _, name := range i.names {
+		n := merge(i.tables[name], defaults)
+		x := &Instance{}
+		i.fill(n, reflect.ValueOf(x).Elem())
+		i.checkInstance(n, x)
+		i.config.Instances[name], i.merged[name] = x, n
+	}
+}
+
+// match is one included file.
+type match struct{ name, path string }
+
+// includes returns the files that the patterns name, in the order of the patterns and then of their names, each once. A pattern that
+// matches nothing is fine, a plain name that is missing is not. A name that begins with a point is matched only by a pattern that does.
+func (l *loader) includes(n *node) []match {
+	if n == nil {
+		return nil
+	}
+	var patterns []string
+	v := reflect.ValueOf(&patterns).Elem()
+	if !l.leaf(n, v) {
+		return nil
+	}
+	var found []match
+	seen := map[string]bool{l.config.Path: true}
+	for i, p := range patterns {
+		pattern, err := l.pattern(n.list[i], p)
+		if err != nil {
+			l.at(n.list[i], "%q: %v", cut(p), err)
+			continue
+		}
+		l.config.Include = append(l.config.Include, pattern)
+		paths, _ := filepath.Glob(pattern)
+		if len(paths) == 0 && !strings.ContainsAny(p, "*?[") {
+			l.at(n.list[i], "%q: no such file", cut(p))
+		}
+		for _, path := range paths {
+			hidden := strings.HasPrefix(filepath.Base(path), ".") && !strings.HasPrefix(filepath.Base(p), ".")
+			if !seen[path] && !hidden {
+				seen[path] = true
+				found = append(found, match{l.display(path), path})
+			}
+		}
+	}
+	return found
+}
+
+// pattern makes a pattern absolute; what is a wildcard in the folder's own name is escaped.
+func (l *loader) pattern(n *node, p string) (string, error) {
+	if p == "" {
+		return "", errors.New("the pattern is empty")
+	}
+	if _, err := filepath.Match(p, ""); err != nil {
+		return "", errors.New("is no valid glob")
+	}
+	escape := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+	return resolve(p, escape.Replace(filepath.Dir(n.src.path)), l.lookup)
+}
+
+// display names an included file the way the main file was named: relative if that was.
+func (l *loader) display(path string) string {
+	rel, err := filepath.Rel(filepath.Dir(l.config.Path), path)
+	if err != nil || filepath.IsAbs(l.named) || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	return filepath.Join(filepath.Dir(l.named), rel)
+}
+
+// fragment reads an included file, which may hold instances only.
+func (l *loader) fragment(f match, declared *instances) {
+	root := l.open(f.name, f.path)
+	if root == nil {
+		return
+	}
+	for _, name := range root.names() {
+		n := root.table[name]
+		if name == "instance" {
+			declared.add(n)
+			continue
+		}
+		l.at(n, "an included file may hold [instance.NAME] tables only").Hint = nearest(name, []string{"instance"})
+	}
+}

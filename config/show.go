@@ -1,0 +1,147 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Show writes c as one TOML file, with includes and [defaults] resolved, defaults filled in, paths absolute and secrets masked.
+// [Load] reads it back with the same meaning, but for the masked secrets: a key that is not supported yet is left out while it
+// has its default, and a secret from a file is shown as that file. The order is that of the documentation, instances by name.
+func Show(w io.Writer, c *Config) error {
+	return show(w, c, leaf.shown)
+}
+
+func show(w io.Writer, c *Config, text func(leaf) string) error {
+	p := &printer{text: text}
+	if !c.Admin.Written {
+		p.skip = "admin.listen" // to write it would fix the port
+	}
+	p.table([]string{"fleet"}, reflect.ValueOf(c.Fleet))
+	p.table([]string{"admin"}, reflect.ValueOf(c.Admin))
+	p.table([]string{"log"}, reflect.ValueOf(c.Log))
+	for _, name := range slices.Sorted(maps.Keys(c.Instances)) {
+		p.table([]string{"instance", name}, reflect.ValueOf(*c.Instances[name]))
+	}
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+// printer writes tables: first the keys of a table, then the tables inside it, as TOML demands.
+type printer struct {
+	b    strings.Builder
+	text func(leaf) string
+	skip string // a key that is left out
+}
+
+func (p *printer) table(key keyPath, v reflect.Value) { p.write(key, v, "["+headerKey(key)+"]") }
+
+func (p *printer) write(key keyPath, v reflect.Value, header string) {
+	var lines []string
+	for _, f := range fields(v.Type()) {
+		if kind(f.Type) == kindLeaf {
+			if line := p.line(key, f, v); line != "" {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if len(lines) > 0 || !alwaysThere(key) {
+		if p.b.Len() > 0 {
+			p.b.WriteByte('\n')
+		}
+		p.b.WriteString(header + "\n" + strings.Join(lines, ""))
+	}
+	for _, f := range fields(v.Type()) {
+		p.nested(appended(key, f.key), v.FieldByIndex(f.Index))
+	}
+}
+
+// alwaysThere reports whether a table may lack its header, as Load makes it anyway.
+func alwaysThere(key keyPath) bool {
+	return key[0] != "instance" || len(key) > 2 && plainTables[key[len(key)-1]]
+}
+
+// plainTables are the tables of an instance that exist without being written.
+var plainTables = func() map[string]bool {
+	set := make(map[string]bool)
+	for _, f := range fields(reflect.TypeFor[Instance]()) {
+		set[f.key] = kind(f.Type) == kindTable
+	}
+	return set
+}()
+
+// line returns one key with its value, or "" for a key that Show leaves out.
+func (p *printer) line(key keyPath, f field, v reflect.Value) string {
+	l := leaf{key: appended(key, f.key), field: f.StructField, value: v.FieldByIndex(f.Index), secret: holdsSecret(f.Type)}
+	if l.value.Kind() == reflect.Map && l.value.Len() == 0 || keyPath(l.key).String() == p.skip {
+		return ""
+	}
+	if f.Tag.Get("later") == "true" && isDefault(f, l.value) {
+		return ""
+	}
+	for _, g := range fields(v.Type()) {
+		if l.secret && g.key == f.key+fileSuffix && v.FieldByIndex(g.Index).String() != "" {
+			return ""
+		}
+	}
+	return quoteKey(f.key) + " = " + p.text(l) + "\n"
+}
+
+func isDefault(f field, v reflect.Value) bool {
+	d := reflect.New(v.Type()).Elem()
+	if err := setDefault(d, f.Tag.Get("default")); err != nil {
+		return false
+	}
+	return literal(d) == literal(v)
+}
+
+func (p *printer) nested(key keyPath, v reflect.Value) {
+	switch kind(v.Type()) {
+	case kindTable:
+		p.table(key, v)
+	case kindOptional:
+		if !v.IsNil() {
+			p.table(key, v.Elem())
+		}
+	case kindNamed:
+		for _, name := range sortedNames(v) {
+			p.table(appended(key, name), v.MapIndex(reflect.ValueOf(name)).Elem())
+		}
+	case kindTables:
+		for i := range v.Len() {
+			p.write(key, v.Index(i), "["+"["+headerKey(key)+"]"+"]")
+		}
+	}
+}
+
+func headerKey(key keyPath) string {
+	parts := make([]string, len(key))
+	for i, k := range key {
+		parts[i] = quoteKey(k)
+	}
+	return strings.Join(parts, ".")
+}
+
+// digest is over the names and values of all keys, secrets in the clear, so a rotated one is a change.
+func digest(c *Config) string {
+	h := sha256.New()
+	var line []byte
+	visit := func(l leaf) {
+		line = append(append(append(line[:0], keyPath(l.key).String()...), " = "...), l.text()...)
+		h.Write(append(line, '\n'))
+	}
+	walk([]string{"fleet"}, reflect.ValueOf(c.Fleet), visit)
+	walk([]string{"admin"}, reflect.ValueOf(c.Admin), visit)
+	walk([]string{"log"}, reflect.ValueOf(c.Log), visit)
+	for _, name := range slices.Sorted(maps.Keys(c.Instances)) {
+		fmt.Fprintf(h, "[%s]\n", headerKey([]string{"instance", name}))
+		walk(nil, reflect.ValueOf(c.Instances[name]).Elem(), visit)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
