@@ -1,0 +1,220 @@
+package engineio
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	textPlain = "text/plain; charset=UTF-8"
+
+	// tombstone is how long a poll may arrive after the close packet that was sent together with it, on another connection.
+	tombstone = 100 * time.Millisecond
+)
+
+// pollHeaders sets what all answers of the polling transport have.
+func pollHeaders(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", textPlain)
+	h.Set("Cache-Control", "no-store")
+	if agent := r.Header.Get("User-Agent"); strings.Contains(agent, ";MSIE") || strings.Contains(agent, "Trident/") {
+		h.Set("X-XSS-Protection", "0") // its filter breaks long polls
+	}
+}
+
+// answers reports whether a request belongs to a session that is still known to clients.
+func (s *Socket) answers(method string, upgrade bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.phase {
+	case open, linger:
+		return true
+	case tombed:
+		return method == http.MethodGet && !upgrade
+	}
+	return false
+}
+
+// poll answers a GET with everything that waits, or parks it.
+func (s *Socket) poll(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	switch {
+	case s.phase == closed: // since the request was verified
+		s.mu.Unlock()
+		s.server.refuse(w, r, UnknownSession)
+		return
+	case s.link != nil:
+		s.mu.Unlock()
+		s.server.refuse(w, r, BadRequest)
+		return
+	case s.reply != nil || s.parking:
+		s.mu.Unlock()
+		w.WriteHeader(http.StatusBadRequest)
+		s.end(TransportError, cutOff)
+		return
+	}
+	if body := s.fetch(); body != nil {
+		s.mu.Unlock()
+		pollHeaders(w, r)
+		respond(w, http.StatusOK, textPlain, body)
+		return
+	}
+	s.parking = true
+	s.mu.Unlock()
+	s.park(w, r)
+}
+
+// park leaves a poll unanswered until there is something to say.
+func (s *Socket) park(w http.ResponseWriter, r *http.Request) {
+	pollHeaders(w, r)
+	reply, err := s.server.host.Park(w, r, s.left)
+	s.mu.Lock()
+	s.parking = false
+	if err == nil {
+		s.reply = reply
+		s.settle()
+	}
+	s.mu.Unlock()
+	if err != nil {
+		s.end(TransportError, cutOff)
+	}
+}
+
+// fetch takes what a poll gets at once; nil = it must wait. mu is held.
+func (s *Socket) fetch() []byte {
+	switch {
+	case s.phase == closed: // while the poll was being parked
+		return []byte{s.bye}
+	case s.phase == tombed:
+		s.leave()
+		return []byte{typeNoop}
+	case len(s.queue) > 0:
+		body := payloads(s.queue, s.queued)
+		clear(s.queue)
+		s.queue, s.queued = s.queue[:0], 0
+		if cap(s.queue) > 16 {
+			s.queue = nil
+		}
+		return body
+	case s.phase == linger:
+		s.leave()
+		return []byte{typeNoop, separator, typeClose}
+	}
+	return nil
+}
+
+// settle answers the poll just parked if something came up meanwhile. mu is held.
+func (s *Socket) settle() {
+	if s.link != nil {
+		s.outdate()
+		return
+	}
+	if body := s.fetch(); body != nil {
+		_ = s.answer(body) // gone tells of a client that left
+	}
+}
+
+// answer replies to the parked poll. If its client has left, the host calls gone, and that ends the session. mu is held.
+func (s *Socket) answer(body []byte) error {
+	reply := s.reply
+	s.reply = nil
+	if err := reply(http.StatusOK, nil, body); err != nil {
+		return ErrClosed
+	}
+	return nil
+}
+
+// outdate tells the parked poll that the session has moved to a websocket. mu is held.
+func (s *Socket) outdate() {
+	reply := s.reply
+	s.reply = nil
+	_ = reply(BadRequest.status(), jsonHeader, BadRequest.body()) // nobody need hear it
+}
+
+// left is called when the client of a parked poll has gone away. To a session that has moved to its websocket it means nothing.
+func (s *Socket) left(error) {
+	s.mu.Lock()
+	polls := s.link == nil
+	s.mu.Unlock()
+	if polls {
+		s.end(TransportError, cutOff)
+	}
+}
+
+// bury keeps the id known until the poll has come that may be on its way. mu is held.
+func (s *Socket) bury() {
+	s.release()
+	s.phase = tombed
+	s.due = s.server.clock.now() + int64(tombstone)
+	s.schedule()
+}
+
+// reading is what one POST needs; it is used again.
+type reading struct {
+	body bytes.Buffer
+	decoder
+}
+
+const keptReading = 64 << 10 // bytes of a buffer that is worth keeping
+
+var readings = sync.Pool{New: func() any { return new(reading) }}
+
+// post receives a payload.
+func (s *Socket) post(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	overlap := s.posting
+	s.posting = true
+	s.mu.Unlock()
+	if overlap || r.Header.Get("Content-Type") == "application/octet-stream" {
+		w.WriteHeader(http.StatusBadRequest)
+		s.end(TransportError, cutOff)
+		return
+	}
+	status := s.read(r.Body)
+	s.mu.Lock()
+	s.posting = false
+	s.mu.Unlock()
+	if status != http.StatusOK {
+		w.WriteHeader(status)
+		return
+	}
+	pollHeaders(w, r)
+	respond(w, status, "text/html", []byte("ok"))
+}
+
+// read handles the packets of a body and returns the status to answer. A payload with a fault is answered like any other.
+func (s *Socket) read(body io.Reader) int {
+	in := readings.Get().(*reading)
+	defer func() {
+		if in.body.Cap()+cap(in.scratch) <= keptReading {
+			in.body.Reset()
+			readings.Put(in)
+		}
+	}()
+	if body != nil {
+		n, err := in.body.ReadFrom(io.LimitReader(body, s.options.MaxPayload+1))
+		switch {
+		case err != nil:
+			s.end(TransportError, cutOff)
+			return http.StatusBadRequest
+		case n > s.options.MaxPayload:
+			return http.StatusRequestEntityTooLarge
+		}
+	}
+	in.payload(validText(in.body.Bytes()), func(p packet) bool {
+		s.receive(p)
+		return s.listening()
+	})
+	return http.StatusOK
+}
+
+// listening reports whether further packets of a payload matter.
+func (s *Socket) listening() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == open || s.phase == linger
+}
