@@ -1,0 +1,6 @@
+//go:build race
+
+package socketio_test
+
+// The race detector allocates and makes pools forget.
+const raceEnabled = true
