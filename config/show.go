@@ -1,9 +1,6 @@
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
 	"maps"
 	"reflect"
@@ -126,22 +123,4 @@ func headerKey(key keyPath) string {
 		parts[i] = quoteKey(k)
 	}
 	return strings.Join(parts, ".")
-}
-
-// digest is over the names and values of all keys, secrets in the clear, so a rotated one is a change.
-func digest(c *Config) string {
-	h := sha256.New()
-	var line []byte
-	visit := func(l leaf) {
-		line = append(append(append(line[:0], keyPath(l.key).String()...), " = "...), l.text()...)
-		h.Write(append(line, '\n'))
-	}
-	walk([]string{"fleet"}, reflect.ValueOf(c.Fleet), visit)
-	walk([]string{"admin"}, reflect.ValueOf(c.Admin), visit)
-	walk([]string{"log"}, reflect.ValueOf(c.Log), visit)
-	for _, name := range slices.Sorted(maps.Keys(c.Instances)) {
-		fmt.Fprintf(h, "[%s]\n", headerKey([]string{"instance", name}))
-		walk(nil, reflect.ValueOf(c.Instances[name]).Elem(), visit)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }
