@@ -1,0 +1,246 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lesismal/nbio"
+)
+
+// phase is where a connection stands. It moves down this list, except that a request which was answered leads back to idle.
+type phase uint8
+
+const (
+	idle        phase = iota // between two requests
+	readingHead              // some bytes of a header have arrived
+	readingBody              // and some of a body, or none yet
+	handling                 // ServeHTTP runs
+	waiting                  // the request is parked
+	upgraded                 // WebSocket
+	closing                  // our close frame is sent, the peer's is awaited
+	lingering                // the last bytes are given; what comes is discarded until the peer closes
+	shutDown                 // both directions are shut, the poller will report the end
+	ended
+)
+
+// conn is one connection. The poller's goroutine alone reads; anyone may write. Everything that is needed only while something is under way
+// is behind a pointer, so that an idle WebSocket is this struct, its webSocket and nbio's part.
+type conn struct {
+	nc     *nbio.Conn
+	server *Server
+	queued atomic.Int64 // bytes given to nbio that the kernel has not taken: the ledger
+	finish atomic.Bool  // shut down writing when queued is 0
+
+	// Only the poller's goroutine.
+	in     *inbound // the request that is being read
+	frames frameReader
+
+	wake  alarm // guarded by clock.mu
+	index int32 // in server.conns, guarded by server.mu
+
+	mu        sync.Mutex
+	phase     phase
+	extra     bool  // bytes of another request came while one was parked
+	stalls    uint8 // checks without progress of the ledger
+	clean     bool  // a close frame was sent on purpose or received
+	discarded int32 // bytes since lingering began
+	pongs     int32 // bytes of pongs given while the ledger was not 0
+	deadline  int64 // by the clock; 0 = none
+	seen      int64 // the ledger at the last check
+	cause     error // why we ended it
+	parked    *parked
+	ws        *webSocket
+}
+
+func newConn(s *Server, nc *nbio.Conn) *conn {
+	c := &conn{nc: nc, server: s}
+	s.insert(c)
+	c.mu.Lock()
+	c.arm(s.options.Load().HeadTimeout)
+	c.mu.Unlock()
+	bind(nc, c)
+	return c
+}
+
+// receive gets what the poller has read; p is borrowed. A panic of a handler, or of this package, ends this connection only.
+func (c *conn) receive(p []byte) {
+	defer c.rescue()
+	for len(p) > 0 {
+		switch c.current() {
+		case idle, readingHead, readingBody:
+			p = c.readRequest(p)
+		case handling, waiting:
+			c.tooEarly(p)
+			return
+		case upgraded, closing:
+			c.readFrames(p)
+			return
+		case lingering:
+			c.discard(len(p))
+			return
+		default:
+			return
+		}
+	}
+}
+
+func (c *conn) current() phase {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.phase
+}
+
+// enter moves on to p, with a deadline unless d is 0. It returns false if somebody has ended the connection meanwhile.
+func (c *conn) enter(p phase, d time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase >= closing {
+		return false
+	}
+	c.phase = p
+	c.arm(d)
+	return true
+}
+
+// arm sets the deadline to d from now, or none; c.mu is held.
+func (c *conn) arm(d time.Duration) {
+	if d <= 0 {
+		c.deadline = 0
+		return
+	}
+	k := c.server.clock
+	c.deadline = k.now() + int64(d)
+	k.set(c, c.deadline)
+}
+
+func (c *conn) alarm() *alarm { return &c.wake }
+
+// due is called by the clock.
+func (c *conn) due(now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.deadline == 0 || c.phase >= shutDown:
+		return
+	case c.deadline > now:
+		c.server.clock.set(c, c.deadline)
+		return
+	}
+	switch c.phase {
+	case idle:
+		c.idleFor()
+	case readingHead:
+		c.refuse(http.StatusRequestTimeout, headTimeout)
+	case readingBody:
+		c.refuse(http.StatusRequestTimeout, bodyTimeout)
+	case lingering:
+		c.lingeredFor()
+	default:
+		c.shutLocked(nil)
+	}
+}
+
+// idleFor closes a connection on which no request came, but not one that still takes a long answer; c.mu is held.
+func (c *conn) idleFor() {
+	left := c.queued.Load()
+	if left > 0 && left != c.seen {
+		c.seen = left
+		c.arm(c.server.options.Load().IdleTimeout)
+		return
+	}
+	c.server.counters.refuse(idleTimeout)
+	c.shutLocked(nil)
+}
+
+// rescue keeps a panic to this connection. An unanswered request is answered with 500.
+func (c *conn) rescue() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	c.caught(v)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.phase == upgraded:
+		c.fail(&frameError{code: 1011, err: errors.New("handler panicked")})
+	case c.phase == handling && c.parked == nil && v != http.ErrAbortHandler:
+		c.answerError(http.StatusInternalServerError)
+	default:
+		c.shutLocked(errors.New("handler panicked"))
+	}
+}
+
+func (c *conn) caught(v any) {
+	c.server.counters.panics.Add(1)
+	if v != http.ErrAbortHandler {
+		c.server.options.Load().Log.Error("handler panicked", "remote", c.nc.RemoteAddr().String(), "err", fmt.Sprintf("%v\n%s", v, debug.Stack()))
+	}
+}
+
+// ended is called by nbio once, when the connection's file is closed.
+func (c *conn) ended(err error) {
+	c.mu.Lock()
+	if c.phase == ended {
+		c.mu.Unlock()
+		return
+	}
+	c.phase = ended
+	c.deadline = 0
+	parked, ws := c.parked, c.ws
+	c.parked, c.ws = nil, nil
+	switch {
+	case c.clean && !errors.Is(c.cause, errSlow):
+		err = nil
+	case c.cause != nil:
+		err = c.cause
+	case err == nil:
+		err = net.ErrClosed
+	}
+	c.mu.Unlock()
+	c.server.clock.clear(c)
+	defer c.server.remove(c)
+	defer func() {
+		if v := recover(); v != nil {
+			c.caught(v)
+		}
+	}()
+	if ws != nil {
+		c.server.counters.sockets.Add(-1)
+		ws.gone(err)
+	}
+	if parked != nil && !parked.answered {
+		c.server.counters.parked.Add(-1)
+		if err == nil {
+			err = io.EOF
+		}
+		parked.gone(err)
+	}
+}
+
+// drain ends what waits for nothing.
+func (c *conn) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != idle {
+		return
+	}
+	if c.queued.Load() > 0 {
+		c.linger()
+		return
+	}
+	c.shutLocked(nil)
+}
+
+func (c *conn) shut(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shutLocked(cause)
+}

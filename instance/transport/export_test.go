@@ -1,0 +1,128 @@
+package transport
+
+import (
+	"net/http"
+	"time"
+	"unsafe"
+
+	"github.com/gobwas/ws"
+)
+
+// ReadPieces feeds the pieces to a header and then to its body, as a connection does. status is 0 when the request is whole, else what it is
+// refused with; it is -1 while more is needed. rest is what comes behind the request in the last piece that was looked at.
+func ReadPieces(pieces [][]byte, limit int64) (r *http.Request, b, rest []byte, status int) {
+	in := takeInbound()
+	ready := false
+	for i, p := range pieces {
+		if !ready {
+			n, block, err := in.head.feed(p)
+			if err != nil {
+				return nil, nil, nil, err.status
+			}
+			p = p[n:]
+			if block == nil {
+				continue
+			}
+			var parseErr error
+			if r, parseErr = parse(block); parseErr != nil {
+				return nil, nil, nil, 400
+			}
+			if err := in.body.begin(in.head.framing, limit); err != nil {
+				return nil, nil, nil, err.status
+			}
+			ready = true
+		}
+		n, done, err := 0, !in.hasBody(), (*refusal)(nil)
+		if !done {
+			n, done, err = in.body.feed(p)
+		}
+		if err != nil {
+			return nil, nil, nil, err.status
+		}
+		if done {
+			for _, q := range append([][]byte{p[n:]}, pieces[i+1:]...) {
+				rest = append(rest, q...)
+			}
+			return r, in.body.buf, rest, 0
+		}
+	}
+	return nil, nil, nil, -1
+}
+
+// ReadBody feeds the pieces to a chunked body.
+func ReadBody(pieces [][]byte, limit int64) (b []byte, read int, done bool, status int) {
+	var bd body
+	bd.begin(framing{chunked: true}, limit)
+	for _, p := range pieces {
+		n, whole, err := bd.feed(p)
+		read += n
+		if err != nil {
+			return nil, read, false, err.status
+		}
+		if whole {
+			return bd.buf, read, true, 0
+		}
+	}
+	return bd.buf, read, false, 0
+}
+
+// FrameReader reads frames without a connection.
+type FrameReader struct{ frameReader }
+
+// Receiver gets what a FrameReader reads.
+type Receiver struct {
+	Message func(text bool, p []byte)
+	Control func(op ws.OpCode, p []byte)
+}
+
+func (r *Receiver) message(text bool, p []byte) bool {
+	r.Message(text, p)
+	return true
+}
+
+func (r *Receiver) control(op ws.OpCode, p []byte) bool {
+	r.Control(op, p)
+	return op != ws.OpClose
+}
+
+// Read returns 0, the close code of a fault, or 1 after a close frame.
+func (f *FrameReader) Read(p []byte, max int64, to *Receiver) int {
+	switch err := f.read(p, max, to).(type) {
+	case nil:
+		return 0
+	case *frameError:
+		return int(err.code)
+	default:
+		return 1
+	}
+}
+
+// Incomplete tells whether something is kept between two reads.
+func (f *FrameReader) Incomplete() bool { return f.part != nil }
+
+// Clock is a clock without loops.
+type Clock struct{ *clock }
+
+func NewClock() Clock              { return Clock{newClock()} }
+func (k Clock) Run()               { k.run() }
+func (k Clock) Stop()              { k.stop() }
+func (k Clock) Len() int           { return k.len() }
+func (k Clock) Watch(watch func()) { k.watch = watch }
+
+// Sleeper counts its calls.
+type Sleeper struct {
+	Due func()
+	at  alarm
+}
+
+func (s *Sleeper) due(int64)     { s.Due() }
+func (s *Sleeper) alarm() *alarm { return &s.at }
+
+func (k Clock) Set(s *Sleeper, d time.Duration) { k.set(s, k.now()+int64(d)) }
+func (k Clock) Clear(s *Sleeper)                { k.clear(s) }
+
+// AcceptKey is the answer to the key of a handshake.
+func AcceptKey(key string) string { return acceptKey(key) }
+
+// ConnSize is the size of a connection's own struct.
+const ConnSize = int(unsafe.Sizeof(conn{}))

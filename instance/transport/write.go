@@ -1,0 +1,69 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"syscall"
+
+	"github.com/sockd/sockd/instance/engineio"
+)
+
+// errSlow is what gone gets for a client that did not read: engineio's own word for it.
+var errSlow = engineio.ErrSlow
+
+// send gives b to the kernel, and what that does not take to nbio's queue; c.mu is held. b is not kept.
+//
+// The first write is ours. nbio's own closes the file on the writer's goroutine when the peer is gone, which must not happen (see close.go);
+// with bytes in its queue it only appends.
+func (c *conn) send(b []byte) error {
+	n, err := c.sendNow(b)
+	if err != nil {
+		c.shutLocked(err)
+		return engineio.ErrClosed
+	}
+	if n == len(b) {
+		return nil
+	}
+	c.queued.Add(int64(len(b) - n))
+	if _, err := c.nc.Write(b[n:]); err != nil {
+		c.shutLocked(err)
+		return engineio.ErrClosed
+	}
+	return nil
+}
+
+// sendNow writes what the kernel takes at once: nothing if something is queued already.
+func (c *conn) sendNow(b []byte) (int, error) {
+	c.nc.Lock()
+	defer c.nc.Unlock()
+	if closed, _ := c.nc.IsClosed(); closed {
+		return 0, net.ErrClosed
+	}
+	if c.queued.Load() > 0 {
+		return 0, nil
+	}
+	for {
+		n, err := syscall.Write(c.nc.Hash(), b)
+		switch {
+		case err == nil:
+			return n, nil
+		case errors.Is(err, syscall.EAGAIN):
+			return 0, nil
+		case !errors.Is(err, syscall.EINTR):
+			return 0, err
+		}
+	}
+}
+
+// taken is called by nbio, with its lock of the connection held, when the kernel has taken n bytes of the queue.
+func (c *conn) taken(n int) {
+	if c.queued.Add(int64(-n)) == 0 && c.finish.Load() {
+		syscall.Shutdown(c.nc.Hash(), syscall.SHUT_WR)
+	}
+}
+
+// overfull tells whether n more bytes would be too many; the first bytes in an empty queue never are.
+func (c *conn) overfull(n int) bool {
+	queued := c.queued.Load()
+	return queued > 0 && queued+int64(n) > int64(c.server.options.Load().MaxBuffered)
+}
