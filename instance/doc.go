@@ -1,0 +1,27 @@
+// Package instance runs one Socket.IO server that the file declares: it turns its configuration into the options of the packages below,
+// routes requests and events, and keeps the order of a start.
+//
+// An [Instance] is data on event loops that it usually shares with others: a listener that it borrows, an accept loop, and pointers. [New]
+// compiles everything and opens nothing, so a configuration that New takes will not fail later for what it says. [Instance.Run] starts in a
+// fixed order, each step a signal and not a poll:
+//
+//	New       patterns and rules are compiled           starting
+//	Serve     the fleet lends a bound listener          bound
+//	Run       the pollers prove that they dispatch      (Status.ReadyIn)
+//	          lanes, heartbeat and broadcasters run
+//	          the accept loop runs, Ready is closed     ready
+//
+// No client is accepted before the last step, and a broadcaster cannot even be made before the third: its constructor asks for the proof.
+//
+// # Ownership
+//
+// Run owns every goroutine of the instance: the accept loop, the heartbeat, the connect clock, the lanes' workers and one per namespace. It ends
+// them in the reverse order when its context ends: no new connections, clients closed over the drain time, broadcasters and lanes emptied,
+// connections gone. Listeners belong to the fleet, which may move one to another instance at any time.
+//
+// # Concurrency
+//
+// What an edit may change while clients stay connected stands in one immutable settings value behind an atomic pointer; [Instance.Apply]
+// swaps it. Requests and events run on poller goroutines and never block. Lock order, outermost first: namespaces → broadcaster → lanes;
+// a shard of rooms is released before a socket's lock is taken; socket → nbio.
+package instance

@@ -1,0 +1,152 @@
+package instance_test
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws/wsutil"
+
+	"github.com/sockd/sockd/instance"
+)
+
+func TestHubRelaysToTheOthersInOrder(t *testing.T) {
+	t.Parallel()
+	r := run(t, loops(t), defaults())
+	a, b, c := dial(t, r.addr, ""), dial(t, r.addr, ""), dial(t, r.addr, "")
+	const n = 2000
+	for i := range n {
+		a.send(`42["tick",` + strconv.Itoa(i) + `]`)
+	}
+	for _, other := range []*client{b, c} {
+		for i := range n {
+			other.want(`42["tick",` + strconv.Itoa(i) + `]`)
+		}
+	}
+	b.send(`42["back"]`) // the first thing that the sender gets
+	a.want(`42["back"]`)
+	c.want(`42["back"]`)
+	st := r.Status()
+	if st.Clients != 3 || st.EventsIn != n+1 || st.EventsOut != 2*(n+1) {
+		t.Errorf("status: %+v", st)
+	}
+}
+
+func TestEveryoneSeesOneOrder(t *testing.T) {
+	t.Parallel()
+	r := run(t, loops(t), defaults())
+	const senders, each = 6, 200
+	watchers := []*client{dial(t, r.addr, ""), dial(t, r.addr, "")}
+	done := make(chan struct{}, senders)
+	for s := range senders {
+		c := dial(t, r.addr, "")
+		go func() {
+			for i := range each {
+				c.send(`42["e",` + strconv.Itoa(s) + `,` + strconv.Itoa(i) + `]`)
+			}
+			done <- struct{}{}
+			for range (senders - 1) * each { // keep reading, so that nobody is slow
+				if _, err := c.read(); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	for range senders {
+		<-done
+	}
+	for i := range senders * each {
+		if x, y := watchers[0].recv(), watchers[1].recv(); x != y {
+			t.Fatalf("event %d: %q and %q", i, x, y)
+		}
+	}
+}
+
+func TestNamespacesAreApart(t *testing.T) {
+	t.Parallel()
+	c := defaults()
+	c.Namespaces = []string{"/", "/custom", "/room-*"}
+	r := run(t, loops(t), c)
+	a, b := dial(t, r.addr, "/custom,"), dial(t, r.addr, "")
+	x, y := dial(t, r.addr, "/room-1,"), dial(t, r.addr, "/room-1,")
+	a.send(`42/custom,["here"]`)
+	x.send(`42/room-1,["there"]`)
+	y.want(`42/room-1,["there"]`)
+	b.send("40/nope,")
+	b.want(`44/nope,{"message":"Invalid namespace"}`)
+}
+
+func TestRemovedNamespaceLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	c := defaults()
+	c.Namespaces = []string{"/", "/old"}
+	r := run(t, loops(t), c)
+	old, a, b := dial(t, r.addr, "/old,"), dial(t, r.addr, ""), dial(t, r.addr, "")
+	next := *c
+	next.Namespaces = []string{"/", "/new"}
+	if err := r.Apply(&next); err != nil {
+		t.Fatal(err)
+	}
+	old.want("41/old,")
+	old.send("40/new,")
+	if got := old.recv(); !strings.HasPrefix(got, "40/new,{") {
+		t.Errorf("the connection of a removed namespace cannot join another: %q", got)
+	}
+	a.send(`42["still"]`)
+	b.want(`42["still"]`)
+}
+
+func TestListenerMovesAndClientsStay(t *testing.T) {
+	t.Parallel()
+	r := run(t, loops(t), defaults())
+	a := dial(t, r.addr, "")
+	ln := listen(t)
+	r.Serve(ln)
+	_ = r.ln.Close()
+	b := dial(t, ln.Addr().String(), "")
+	b.send(`42["across"]`)
+	a.want(`42["across"]`)
+	if conn, err := net.Dial("tcp", r.addr); err == nil {
+		_ = conn.Close()
+		t.Error("the old address still takes connections")
+	}
+}
+
+func TestDrainClosesTheTransportWithoutADisconnectPacket(t *testing.T) {
+	t.Parallel()
+	r := run(t, loops(t), defaults())
+	clients := []*client{dial(t, r.addr, ""), dial(t, r.addr, ""), dial(t, r.addr, "")}
+	if err := r.stop(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	for _, c := range clients {
+		p, err := c.read()
+		var closed wsutil.ClosedError
+		if p != "" || !errors.As(err, &closed) || closed.Code != 1005 {
+			t.Errorf("got %q, %v; want an empty close frame", p, err)
+		}
+	}
+	if st := r.Status(); st.State != instance.Draining || st.Clients != 0 {
+		t.Errorf("after the drain: %+v", st)
+	}
+}
+
+func TestClientLimit(t *testing.T) {
+	t.Parallel()
+	c := defaults()
+	c.Limits.Clients = 2
+	r := run(t, loops(t), c)
+	dial(t, r.addr, "")
+	dial(t, r.addr, "")
+	if status, _, _ := request(t, r.addr, "GET", "/socket.io/?EIO=4&transport=polling"); status != 503 {
+		t.Errorf("third client: %d, want 503", status)
+	}
+	next := *c
+	next.Limits.Clients = 3
+	if err := r.Apply(&next); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, r.addr, "")
+}

@@ -1,0 +1,145 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sockd/sockd/config"
+	"github.com/sockd/sockd/instance/engineio"
+	"github.com/sockd/sockd/instance/lane"
+	"github.com/sockd/sockd/instance/socketio"
+	"github.com/sockd/sockd/instance/transport"
+)
+
+// lagLimit is the poller lag over which an instance is degraded.
+const lagLimit = time.Second
+
+// Instance is one server. Make one with [New], lend it a listener with [Instance.Serve], then call [Instance.Run] once.
+type Instance struct {
+	name     string
+	env      Env
+	settings atomic.Pointer[settings]
+
+	loops  *transport.Loops // shared, or its own
+	own    bool
+	http   *transport.Server
+	engine *engineio.Server
+	io     *socketio.Server
+	pool   *lane.Pool
+	accept acceptor
+	spaces spaces
+
+	eventsIn atomic.Uint64
+	ready    chan struct{}
+
+	mu      sync.Mutex
+	state   State
+	readyIn time.Duration
+	since   time.Time
+}
+
+// New compiles c and makes every part of the instance. It opens nothing and starts nothing; an error names the key that cannot be used.
+func New(name string, c *config.Instance, env Env) (*Instance, error) {
+	if env.Log == nil {
+		env.Log = slog.New(slog.DiscardHandler)
+	}
+	s, err := compile(c)
+	if err != nil {
+		return nil, fmt.Errorf("instance.%s: %w", name, err)
+	}
+	in := &Instance{name: name, env: env, ready: make(chan struct{}), state: Starting, loops: env.Loops}
+	in.settings.Store(s)
+	if c.Pollers > 0 {
+		in.loops, in.own = transport.NewLoops(c.Pollers, env.MaxFiles), true
+	}
+	lanes := 2 * runtime.GOMAXPROCS(0)
+	in.pool = lane.New(lanes, 0, env.Log)
+	in.io = socketio.NewServer(s.socketio(lanes, in.spaces.open))
+	in.http = transport.New(in.loops, s.transport(env.Log))
+	in.engine = engineio.NewServer(in.io.Accept, in.http, s.engine())
+	in.http.Serve((*handler)(in))
+	in.accept.server = in.http
+	in.accept.died = make(chan error, 1)
+	in.spaces.in = in
+	return in, nil
+}
+
+// Serve borrows ln for accepting. Before Run it is the first listener. While the instance runs, ln is accepted on before the accept loop of the
+// previous listener ends; when Serve returns it has ended, and the fleet may close that listener or lend it to another instance. nil stops
+// accepting; established connections stay.
+func (in *Instance) Serve(ln transport.Listener) {
+	in.accept.serve(ln)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.state == Starting && ln != nil {
+		in.state = Bound
+	}
+}
+
+// Ready is closed when the instance accepts clients.
+func (in *Instance) Ready() <-chan struct{} { return in.ready }
+
+// Apply replaces the settings that can change while clients are connected, all at once. Changes of class restart are the fleet's to carry
+// out and are ignored here. An error leaves everything as it was.
+func (in *Instance) Apply(c *config.Instance) error {
+	s, err := compile(c)
+	if err != nil {
+		return fmt.Errorf("instance.%s: %w", in.name, err)
+	}
+	in.settings.Store(s)
+	in.http.Configure(s.transport(in.env.Log))
+	in.engine.Configure(s.engine())
+	in.io.Configure(s.socketio(in.pool.Lanes(), in.spaces.open))
+	in.spaces.apply(s)
+	return nil
+}
+
+// Status returns the state and the totals of this moment.
+func (in *Instance) Status() Status {
+	in.mu.Lock()
+	st := Status{State: in.state, ReadyIn: in.readyIn, Since: in.since}
+	in.mu.Unlock()
+	st.Clients = in.engine.Len()
+	st.EventsIn = in.eventsIn.Load()
+	st.Rooms, st.EventsOut = in.spaces.totals()
+	if st.State == Ready {
+		st.Note = in.trouble()
+		if st.Note != "" {
+			st.State = Degraded
+		}
+	}
+	return st
+}
+
+// trouble says what is not right with an instance that serves; empty when nothing is.
+func (in *Instance) trouble() string {
+	for i, lag := range in.loops.Lag() {
+		if lag > lagLimit {
+			return fmt.Sprintf("poller %d has not answered for %s", i, lag.Round(100*time.Millisecond))
+		}
+	}
+	return ""
+}
+
+func (in *Instance) setState(s State) {
+	in.mu.Lock()
+	in.state = s
+	in.mu.Unlock()
+}
+
+// Run serves until ctx ends, then drains and returns nil. Any other end is an error that says what died or why the start was not possible. It
+// needs a listener from Serve and may be called once.
+func (in *Instance) Run(ctx context.Context) error {
+	proof, err := in.prove(ctx)
+	if err != nil {
+		in.stopLoops()
+		return err
+	}
+	defer in.stopLoops()
+	return in.run(ctx, proof)
+}

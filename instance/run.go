@@ -1,0 +1,158 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sockd/sockd/instance/engineio"
+	"github.com/sockd/sockd/instance/transport"
+)
+
+const (
+	defaultStartTimeout = 5 * time.Second
+	defaultDrain        = 5 * time.Second
+	afterDrain          = time.Second // for clients that were closed to fetch it, and then for their connections to end
+)
+
+// prove starts the instance's own loops, if it has any, and sends a fresh nonce through every poller that it will use.
+func (in *Instance) prove(ctx context.Context) (*transport.Proof, error) {
+	begun := time.Now()
+	limit := orElse(in.env.StartTimeout, defaultStartTimeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if in.own {
+		if err := in.loops.Start(); err != nil {
+			return nil, fmt.Errorf("start pollers: %w", err)
+		}
+	}
+	proof, err := in.loops.Ready(ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("poller not ready within %s", limit)
+	case err != nil:
+		return nil, fmt.Errorf("poller not ready: %w", err)
+	}
+	in.mu.Lock()
+	in.readyIn = time.Since(begun)
+	in.mu.Unlock()
+	return proof, nil
+}
+
+func (in *Instance) stopLoops() {
+	if in.own {
+		in.loops.Stop()
+	}
+}
+
+// run holds the order of a start and, read backwards, of a stop.
+func (in *Instance) run(ctx context.Context, proof *transport.Proof) error {
+	in.pool.Start()
+	defer in.pool.Stop()
+	low := newGroup() // ends last
+	low.start("heartbeat", in.engine.Run)
+	low.start("connect clock", in.io.Run)
+	high := newGroup() // broadcasters; they need the lanes until they are empty
+	in.spaces.start(high, proof, in.settings.Load())
+
+	in.accept.start()
+	in.mu.Lock()
+	in.state, in.since = Ready, time.Now()
+	in.mu.Unlock()
+	close(in.ready)
+	in.env.Log.Info("instance ready", "listen", in.accept.address(), "took", in.Status().ReadyIn)
+
+	err := in.wait(ctx, low, high)
+	in.setState(Draining)
+	in.accept.serve(nil)
+	in.drain()
+	high.stop()
+	low.stop()
+	return err
+}
+
+// wait returns nil when ctx ends, or the error of the first part that died.
+func (in *Instance) wait(ctx context.Context, low, high *group) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-low.died:
+		return err
+	case err := <-high.died:
+		return err
+	case err := <-in.accept.died:
+		return fmt.Errorf("accept: %w", err)
+	}
+}
+
+// drain closes the clients, spread over the drain time so that they do not all return at once, and waits for their connections to end.
+func (in *Instance) drain() {
+	over := spread(orElse(in.env.Drain, defaultDrain), in.engine.Len())
+	ctx, cancel := context.WithTimeout(context.Background(), over+afterDrain)
+	defer cancel()
+	if err := in.engine.Drain(ctx, over, engineio.ServerShuttingDown); err != nil {
+		in.env.Log.Debug("polling clients did not come for their close packet", "n", in.engine.Len())
+	}
+	in.spaces.close()
+	ctx, cancel = context.WithTimeout(context.Background(), afterDrain)
+	defer cancel()
+	if err := in.http.Drain(ctx); err != nil {
+		in.env.Log.Debug("connections cut after the drain", "err", err)
+	}
+}
+
+// spread is the time over which n clients are closed: at least 5 ms for each, so that a few do not keep a stop waiting for the whole drain.
+func spread(drain time.Duration, n int) time.Duration {
+	return min(drain, time.Duration(n)*5*time.Millisecond)
+}
+
+func orElse(f func() time.Duration, d time.Duration) time.Duration {
+	if f == nil {
+		return d
+	}
+	return f()
+}
+
+// group runs parts under one context and tells of the first that ends by itself.
+type group struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	parts  sync.WaitGroup
+	died   chan error
+}
+
+func newGroup() *group {
+	g := &group{died: make(chan error, 1)}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g
+}
+
+// start runs part until the group stops.
+func (g *group) start(name string, part func(context.Context) error) { g.startIn(g.ctx, name, part) }
+
+// startAlone runs part until the group stops or cancel is called.
+func (g *group) startAlone(name string, part func(context.Context) error) (cancel context.CancelFunc) {
+	ctx, cancel := context.WithCancel(g.ctx)
+	g.startIn(ctx, name, part)
+	return cancel
+}
+
+func (g *group) startIn(ctx context.Context, name string, part func(context.Context) error) {
+	g.parts.Go(func() {
+		err := part(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case g.died <- fmt.Errorf("%s ended: %v", name, err):
+		default:
+		}
+	})
+}
+
+func (g *group) stop() {
+	g.cancel()
+	g.parts.Wait()
+}
