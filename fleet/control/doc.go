@@ -1,0 +1,41 @@
+// Package control is the wire between the operator and a running fleet: its types, a server on a unix socket, a client, and
+// the text that people read.
+//
+// The same types serve both ends. What `sockd fleet status --json` prints is [Status] as it is; what `fleet reload` prints
+// is made from [Report] by [WriteReport]. The package imports nothing of this module, so that the command line and the
+// daemon share one vocabulary without sharing code.
+//
+// # Ownership
+//
+// [Serve] runs an HTTP server on a listener that the caller made and closes that listener. It starts one goroutine per
+// connection of an operator (there are few, and none is a client of an instance), and all of them have ended, or have
+// been cut off after [shutdownTime], when it returns. A [Client] owns no connection between two calls.
+//
+// # Concurrency
+//
+// A [Backend] is called from many goroutines at once. A [Client] may be used by many goroutines. The writers
+// [WriteTable] and [WriteReport] are pure functions of their arguments.
+//
+// # Protocol
+//
+// HTTP/1.1 with JSON bodies:
+//
+//	GET  /v1/status   → 200 {"status": Status, "detail": …}
+//	POST /v1/reload   ReloadOptions → 200 Report, whatever its outcome
+//	any error         → 4xx or 5xx {"error": {"message": …}}
+//
+// Each request and each answer carries the header Sockd-Control with the number of the protocol that the sender speaks. A
+// daemon refuses a client that is newer than itself, and a client recognises a daemon that is older, both in one
+// sentence. The figures that the table shows and `--json` does not (rates, ages) travel beside the status, so that the
+// documented JSON stays exactly as it is.
+//
+// Access is a matter of the file system: the socket's folder is 0700 and the socket 0600. There is no other check.
+//
+// # Example
+//
+//	st, err := control.Dial("/run/user/1000/sockd/control.sock").Status(ctx)
+//	if errors.Is(err, control.ErrUnreachable) {
+//		os.Exit(4)
+//	}
+//	control.WriteTable(os.Stdout, st, control.TextOptions{})
+package control

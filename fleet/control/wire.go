@@ -1,0 +1,51 @@
+package control
+
+import "time"
+
+// protocolVersion is the number in [versionHeader]. It grows when an old daemon would misunderstand a new client.
+const protocolVersion = 1
+
+const versionHeader = "Sockd-Control"
+
+// statusBody is the answer to GET /v1/status: the public JSON form and, beside it, what only the table shows.
+type statusBody struct {
+	Status Status       `json:"status"`
+	Detail statusDetail `json:"detail"`
+}
+
+type statusDetail struct {
+	Version   string    `json:"version"`
+	AppliedAt time.Time `json:"applied_at"`
+	JudgedAt  time.Time `json:"judged_at"`
+	Pending   []string  `json:"pending"`
+	Rates     []rate    `json:"rates"` // one per instance, in the order of Status.Instances
+}
+
+type rate struct {
+	In  float64 `json:"in"`
+	Out float64 `json:"out"`
+}
+
+func wrap(s Status) statusBody {
+	d := statusDetail{Version: s.Fleet.Version, AppliedAt: s.Fleet.AppliedAt, JudgedAt: s.Fleet.JudgedAt, Pending: s.Fleet.Pending}
+	for _, in := range s.Instances {
+		d.Rates = append(d.Rates, rate{In: in.RateIn, Out: in.RateOut})
+	}
+	return statusBody{Status: s, Detail: d}
+}
+
+func (b statusBody) unwrap() Status {
+	s, d := b.Status, b.Detail
+	s.Fleet.Version, s.Fleet.AppliedAt, s.Fleet.JudgedAt, s.Fleet.Pending = d.Version, d.AppliedAt, d.JudgedAt, d.Pending
+	for i := range min(len(s.Instances), len(d.Rates)) {
+		s.Instances[i].RateIn, s.Instances[i].RateOut = d.Rates[i].In, d.Rates[i].Out
+	}
+	return s
+}
+
+// errorBody is every answer that is not a success.
+type errorBody struct {
+	Error struct {
+		Message string `json:"message"`
+	} `json:"error"`
+}

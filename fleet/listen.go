@@ -1,0 +1,130 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/sockd/sockd/config"
+	"github.com/sockd/sockd/instance/transport"
+)
+
+// binding is a listener and the address that it is known by.
+type binding struct {
+	addr string // canonical host:port
+	port int
+	ln   transport.Listener
+}
+
+// listenTCP binds addr with plain options. Multipath TCP is off: the kernel lists such listeners elsewhere, and the pollers
+// expect plain connections.
+func listenTCP(ctx context.Context, addr string) (transport.Listener, error) {
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, plainListenError(addr, err)
+	}
+	return ln.(*net.TCPListener), nil
+}
+
+// plainListenError writes listen 127.0.0.1:80: permission denied, without the names of system calls.
+func plainListenError(addr string, err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return fmt.Errorf("listen %s: %w", addr, errno)
+	}
+	return fmt.Errorf("listen %s: %w", addr, err)
+}
+
+// open binds one address. Port 0 is any.
+func (f *Fleet) open(host string, port int) (*binding, error) {
+	ln, err := f.o.Listen(context.Background(), address(host, port))
+	if err != nil {
+		return nil, err
+	}
+	if port == 0 {
+		got, err := netip.ParseAddrPort(ln.Addr().String())
+		if err != nil {
+			ln.Close()
+			return nil, fmt.Errorf("address of a new listener: %w", err)
+		}
+		port = int(got.Port())
+	}
+	return &binding{addr: address(host, port), port: port, ln: ln}, nil
+}
+
+// address is host:port in the one form that addresses are compared in.
+func address(host string, port int) string {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}
+
+// candidates are the ports that an instance may listen on, the best first: the one it has, the one it had, then the range
+// in its order or, as 0, any.
+func candidates(p config.Port, has, had int) []int {
+	if p.Fixed() {
+		return []int{p.First}
+	}
+	var list []int
+	for _, port := range []int{has, had} {
+		if port > 0 && (p.Auto || p.First <= port && port <= p.Last) && (len(list) == 0 || list[0] != port) {
+			list = append(list, port)
+		}
+	}
+	if p.Auto {
+		return append(list, 0)
+	}
+	preferred := len(list)
+	for port := p.First; port <= p.Last; port++ {
+		if !slices.Contains(list[:preferred], port) {
+			list = append(list, port)
+		}
+	}
+	return list
+}
+
+// busyNote says which port is in use and by whom, as far as that can be known.
+func (f *Fleet) busyNote(p config.Port) string {
+	if !p.Fixed() {
+		return "ports " + p.String() + " all in use"
+	}
+	pid, command := f.o.Holder(p.First)
+	switch {
+	case pid == 0:
+		return fmt.Sprintf("port %d in use", p.First)
+	case command == "":
+		return fmt.Sprintf("port %d in use by pid %d", p.First, pid)
+	}
+	return fmt.Sprintf("port %d in use by pid %d (%s)", p.First, pid, command)
+}
+
+// bind opens an address for e while nothing else is being moved: what another instance holds is in use.
+func (l *loop) bind(e *entry) (*binding, error) {
+	var last error
+	for _, port := range candidates(e.cfg.Port, 0, l.ports.get(e.name)) {
+		b, err := l.f.open(e.cfg.Host, port)
+		if err == nil {
+			l.chose(e.name, e.cfg.Port, b)
+			return b, nil
+		}
+		last = err
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return nil, last
+}
+
+// chose remembers a port that the file leaves open.
+func (l *loop) chose(name string, p config.Port, b *binding) {
+	if !p.Fixed() {
+		l.ports.set(name, b.port)
+	}
+}
