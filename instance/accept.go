@@ -10,13 +10,12 @@ import (
 // acceptor runs the accept loop of one listener at a time. A listener that it was lent is never closed here.
 type acceptor struct {
 	server *transport.Server
-	died   chan error // the end of a loop that nobody asked to end
 
-	mu      sync.Mutex
-	started bool
-	addr    string
-	ln      transport.Listener
-	loop    *acceptLoop
+	mu   sync.Mutex
+	die  context.CancelCauseFunc // told of the end of a loop that nobody asked to end; nil before start
+	addr string
+	ln   transport.Listener
+	loop *acceptLoop
 }
 
 type acceptLoop struct {
@@ -25,10 +24,10 @@ type acceptLoop struct {
 }
 
 // start begins to accept on the listener that serve was given.
-func (a *acceptor) start() {
+func (a *acceptor) start(die context.CancelCauseFunc) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.started = true
+	a.die = die
 	if a.ln != nil {
 		a.loop = a.run(a.ln)
 	}
@@ -45,7 +44,7 @@ func (a *acceptor) serve(ln transport.Listener) {
 	a.ln, a.loop = ln, nil
 	if ln != nil {
 		a.addr = ln.Addr().String()
-		if a.started {
+		if a.die != nil {
 			a.loop = a.run(ln)
 		}
 	}
@@ -58,13 +57,11 @@ func (a *acceptor) serve(ln transport.Listener) {
 func (a *acceptor) run(ln transport.Listener) *acceptLoop {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &acceptLoop{cancel: cancel, done: make(chan struct{})}
+	die := a.die
 	go func() {
 		defer close(l.done)
 		if err := a.server.Accept(ctx, ln); err != nil && ctx.Err() == nil {
-			select {
-			case a.died <- err:
-			default:
-			}
+			die(err)
 		}
 	}()
 	return l

@@ -62,6 +62,7 @@ type running struct {
 	ln   *net.TCPListener
 	addr string
 	stop func() error // ends Run and returns what it returned
+	wait func() error // returns what Run returned once it has ended by itself
 }
 
 // run starts an instance and waits until it is ready. It is stopped with the test if the test has not done so.
@@ -79,10 +80,10 @@ func run(t testing.TB, l *transport.Loops, c *config.Instance) *running {
 	var result error
 	stopped := false
 	r := &running{Instance: in, ln: ln, addr: ln.Addr().String()}
-	r.stop = func() error {
+	r.stop = func() error { cancel(); return r.wait() }
+	r.wait = func() error {
 		if !stopped {
 			stopped = true
-			cancel()
 			select {
 			case result = <-ended:
 			case <-time.After(patience):

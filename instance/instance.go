@@ -64,7 +64,6 @@ func New(name string, c *config.Instance, env Env) (*Instance, error) {
 	in.engine = engineio.NewServer(in.io.Accept, in.http, s.engine())
 	in.http.Serve((*handler)(in))
 	in.accept.server = in.http
-	in.accept.died = make(chan error, 1)
 	in.spaces.in = in
 	return in, nil
 }

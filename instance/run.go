@@ -47,44 +47,34 @@ func (in *Instance) stopLoops() {
 	}
 }
 
-// run holds the order of a start and, read backwards, of a stop.
+// run holds the order of a start and, read backwards, of a stop. Its own goroutine keeps the clock of clients that have not joined a namespace
+// yet; the drain closes those with all others.
 func (in *Instance) run(ctx context.Context, proof *transport.Proof) error {
+	ctx, die := context.WithCancelCause(ctx)
+	defer die(nil)
 	in.pool.Start()
 	defer in.pool.Stop()
-	low := newGroup() // ends last
+	low, high := newGroup(die), newGroup(die) // high needs low until it has ended
 	low.start("heartbeat", in.engine.Run)
-	low.start("connect clock", in.io.Run)
-	high := newGroup() // broadcasters; they need the lanes until they are empty
 	in.spaces.start(high, proof, in.settings.Load())
 
-	in.accept.start()
+	in.accept.start(die)
 	in.mu.Lock()
 	in.state, in.since = Ready, time.Now()
 	in.mu.Unlock()
 	close(in.ready)
 	in.env.Log.Info("instance ready", "listen", in.accept.address(), "took", in.Status().ReadyIn)
 
-	err := in.wait(ctx, low, high)
+	_ = in.io.Run(ctx) // until ctx ends
 	in.setState(Draining)
 	in.accept.serve(nil)
 	in.drain()
 	high.stop()
 	low.stop()
-	return err
-}
-
-// wait returns nil when ctx ends, or the error of the first part that died.
-func (in *Instance) wait(ctx context.Context, low, high *group) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-low.died:
-		return err
-	case err := <-high.died:
-		return err
-	case err := <-in.accept.died:
-		return fmt.Errorf("accept: %w", err)
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err // of the part that died
 	}
+	return nil
 }
 
 // drain closes the clients, spread over the drain time so that they do not all return at once, and waits for their connections to end.
@@ -115,16 +105,16 @@ func orElse(f func() time.Duration, d time.Duration) time.Duration {
 	return f()
 }
 
-// group runs parts under one context and tells of the first that ends by itself.
+// group runs parts under one context. A part that ends by itself is the death of the instance.
 type group struct {
 	ctx    context.Context
 	cancel context.CancelFunc
+	die    context.CancelCauseFunc
 	parts  sync.WaitGroup
-	died   chan error
 }
 
-func newGroup() *group {
-	g := &group{died: make(chan error, 1)}
+func newGroup(die context.CancelCauseFunc) *group {
+	g := &group{die: die}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g
 }
@@ -141,13 +131,8 @@ func (g *group) startAlone(name string, part func(context.Context) error) (cance
 
 func (g *group) startIn(ctx context.Context, name string, part func(context.Context) error) {
 	g.parts.Go(func() {
-		err := part(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		select {
-		case g.died <- fmt.Errorf("%s ended: %v", name, err):
-		default:
+		if err := part(ctx); ctx.Err() == nil {
+			g.die(fmt.Errorf("%s ended: %v", name, err))
 		}
 	})
 }

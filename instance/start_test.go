@@ -119,3 +119,17 @@ func TestOwnPollers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The death of any part ends the instance with the reason, so that the fleet starts it again.
+func TestAListenerThatDiesEndsTheInstance(t *testing.T) {
+	t.Parallel()
+	r := run(t, loops(t), defaults())
+	c := dial(t, r.addr, "")
+	_ = r.ln.Close()
+	if err := r.wait(); err == nil || !strings.Contains(err.Error(), "accept on "+r.addr) {
+		t.Errorf("Run: got %v, want it to name the listener", err)
+	}
+	if p, err := c.read(); err == nil {
+		t.Errorf("a client got %q instead of a close", p)
+	}
+}
