@@ -104,7 +104,7 @@ func (l *loop) refuse(outcome control.Outcome, faults []control.Fault, o control
 	first := faults[0]
 	first.Snippet = ""
 	l.verdict = verdict{state: state, fault: &first, at: time.Now()}
-	l.f.o.Log.Warn("config "+string(state), "err", first.String(), "n", len(faults))
+	l.f.o.Log.Warn("config refused", "reason", string(state), "err", first.String(), "n", len(faults))
 	return report
 }
 

@@ -58,10 +58,10 @@ func (in *Instance) run(ctx context.Context, proof *transport.Proof) error {
 	low.start("heartbeat", in.engine.Run)
 	in.spaces.start(high, proof, in.settings.Load())
 
-	in.accept.start(die)
 	in.mu.Lock()
-	in.state, in.since = Ready, time.Now()
+	in.state, in.since = Ready, time.Now() // before the first client can ask
 	in.mu.Unlock()
+	in.accept.start(die)
 	close(in.ready)
 	in.env.Log.Info("instance ready", "listen", in.accept.address(), "took", in.Status().ReadyIn)
 

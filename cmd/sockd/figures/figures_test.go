@@ -3,6 +3,7 @@ package figures_test
 import (
 	"bufio"
 	"context"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -64,8 +65,11 @@ func joined(url string) (net.Conn, error) {
 		return nil, err
 	}
 	for {
-		f, err := ws.ReadFrame(br)
-		if err != nil || strings.HasPrefix(string(f.Payload), "40{") {
+		p, err := wsutil.ReadServerText(struct {
+			io.Reader
+			io.Writer
+		}{br, conn})
+		if err != nil || strings.HasPrefix(string(p), "40{") {
 			return conn, err
 		}
 	}
