@@ -15,6 +15,15 @@ func Payload(m *Message) []byte { return m.payload() }
 // Wire returns the websocket form of m.
 func Wire(m *Message) []byte { return m.wire }
 
+// Deflated returns what m sends to a client that inflates.
+func Deflated(m *Message, threshold int, bits uint8) []byte { return m.deflated(threshold, bits) }
+
+// Packed returns the polling form of m in gzip.
+func Packed(m *Message) []byte { return m.packed(gzip, m.payload()) }
+
+// Accepted returns the content coding for the values of an Accept-Encoding header.
+func Accepted(values []string) string { return codingNames[accepted(values)] }
+
 // Packet is a decoded packet.
 type Packet struct {
 	Kind   byte

@@ -143,8 +143,11 @@ func (s *Socket) openPolling(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, BadRequest)
 		return
 	}
-	pollHeaders(w, r)
-	respond(w, http.StatusOK, textPlain, s.openPacket(polling).payload())
+	if name := s.options.Cookie; name != "" {
+		http.SetCookie(w, &http.Cookie{Name: name, Value: s.id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	}
+	m := s.openPacket(polling)
+	s.answerNow(w, r, m, m.payload())
 	s.begin()
 }
 
@@ -158,7 +161,7 @@ func (s *Socket) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	l := newLink(s, r)
 	s.link = l
-	conn, err := s.server.host.Upgrade(w, r, l.frame, l.gone)
+	conn, err := l.open(w, r)
 	s.mu.Lock()
 	if err != nil {
 		if s.phase == open {
@@ -167,7 +170,7 @@ func (s *Socket) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		s.mu.Unlock()
 		return
 	}
-	l.conn = conn
+	l.connect(conn)
 	ok := s.phase == open && s.enter()
 	if ok {
 		_ = s.push(s.openPacket(websocket)) // gone tells of a connection that ended

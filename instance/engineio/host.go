@@ -39,6 +39,16 @@ type Conn interface {
 	Close(code uint16) error
 }
 
+// Deflater is a [Conn] on which both sides have agreed to compress messages (RFC 7692). The host inflates what the client
+// sends before it calls frame.
+type Deflater interface {
+	Conn
+
+	// Deflate returns the size of the window with which the client inflates, as a power of 2, from 8 to 15; or 0 if nothing
+	// was agreed on, and compressed frames must not be written. The client expects each message to start with an empty window.
+	Deflate() int
+}
+
 // Accept is called once per session, after its open packet was queued, with no lock held and before any Message. It may send.
 // The Session it returns must not be nil.
 type Accept func(*Socket) Session

@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"sync/atomic"
 )
 
 // Packet types, https://github.com/socketio/engine.io-protocol#packet-encoding
@@ -25,11 +26,13 @@ const (
 	len64     = 127
 )
 
-// Message is an encoded message, or several. It is immutable and may be sent to any number of sockets at once.
+// Message is an encoded message, or several. It is immutable and may be sent to any number of sockets at once. Each of its
+// compressed forms is made once, when the first socket needs it.
 type Message struct {
 	// wire is one or more whole, unmasked websocket frames. What polling clients get is derived from it: the frames say
 	// where each packet ends and whether it is binary.
 	wire []byte
+	more atomic.Pointer[more] // its compressed forms; nil until somebody needs one
 }
 
 // Text encodes a text message, which must be UTF-8. p is copied.
@@ -46,7 +49,7 @@ func Binary(p []byte) *Message {
 }
 
 // Batch joins messages into one that is written, queued or dropped as a whole; nothing else comes between its parts. The
-// client sees them as separate messages.
+// client sees them as separate messages. m is kept and must not be changed afterwards.
 func Batch(m ...*Message) *Message {
 	if len(m) == 1 {
 		return m[0]
@@ -55,11 +58,19 @@ func Batch(m ...*Message) *Message {
 	for _, m := range m {
 		n += len(m.wire)
 	}
-	wire := make([]byte, 0, n)
-	for _, m := range m {
-		wire = append(wire, m.wire...)
+	var b struct { // one allocation
+		Message
+		extra more
 	}
-	return &Message{wire: wire}
+	b.wire = make([]byte, 0, n)
+	for _, m := range m {
+		b.wire = append(b.wire, m.wire...)
+	}
+	if n <= maxCompressed { // in a larger one the parts would take their memory twice, for little
+		b.extra.parts = m
+		b.more.Store(&b.extra)
+	}
+	return &b.Message
 }
 
 // Len returns how many bytes the message takes on a websocket.

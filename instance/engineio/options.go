@@ -15,6 +15,9 @@ type Options struct {
 	MaxSockets     int           // sessions at one time; more are refused with 503; 0 = no limit
 	Queue          int           // bytes that may wait for one client; 1 MiB. A single larger message passes an empty queue
 	OnFull         Policy        // what happens when Queue is exceeded
+	Uncompressed   bool          // answers to polls are sent as they are, whatever the client accepts
+	Threshold      int           // bytes from which on an answer to a poll, and a message on a [Deflater], is compressed; 1 KiB
+	Cookie         string        // name of the cookie in which the handshake of a polling client sets its session id; "" = none
 	NewID          func() string // session ids, unguessable and unique; nil = 20 characters of base64url from crypto/rand
 }
 
@@ -55,6 +58,9 @@ func (o Options) filled() *Options {
 	}
 	if o.Queue <= 0 {
 		o.Queue = 1 << 20
+	}
+	if o.Threshold <= 0 {
+		o.Threshold = 1 << 10
 	}
 	if o.NewID == nil {
 		o.NewID = newID

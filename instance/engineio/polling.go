@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -57,10 +58,9 @@ func (s *Socket) poll(w http.ResponseWriter, r *http.Request) {
 		s.end(TransportError, cutOff)
 		return
 	}
-	if body := s.fetch(); body != nil {
+	if m, body := s.fetch(); body != nil {
 		s.mu.Unlock()
-		pollHeaders(w, r)
-		respond(w, http.StatusOK, textPlain, body)
+		s.answerNow(w, r, m, body)
 		return
 	}
 	s.parking = true
@@ -71,11 +71,12 @@ func (s *Socket) poll(w http.ResponseWriter, r *http.Request) {
 // park leaves a poll unanswered until there is something to say.
 func (s *Socket) park(w http.ResponseWriter, r *http.Request) {
 	pollHeaders(w, r)
+	packing := s.options.packing(w.Header(), r)
 	reply, err := s.server.host.Park(w, r, s.left)
 	s.mu.Lock()
 	s.parking = false
 	if err == nil {
-		s.reply = reply
+		s.reply, s.packing = reply, packing
 		s.settle()
 	}
 	s.mu.Unlock()
@@ -84,27 +85,45 @@ func (s *Socket) park(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// fetch takes what a poll gets at once; nil = it must wait. mu is held.
-func (s *Socket) fetch() []byte {
+// fetch takes what a poll gets at once; nil = it must wait. If that is one message, it is returned too. mu is held.
+func (s *Socket) fetch() (m *Message, body []byte) {
 	switch {
 	case s.phase == closed: // while the poll was being parked
-		return []byte{s.bye}
+		return nil, []byte{s.bye}
 	case s.phase == tombed:
 		s.leave()
-		return []byte{typeNoop}
+		return nil, []byte{typeNoop}
 	case len(s.queue) > 0:
-		body := payloads(s.queue, s.queued)
-		clear(s.queue)
-		s.queue, s.queued = s.queue[:0], 0
-		if cap(s.queue) > 16 {
-			s.queue = nil
-		}
-		return body
+		return s.dequeue()
 	case s.phase == linger:
 		s.leave()
-		return []byte{typeNoop, separator, typeClose}
+		return nil, []byte{typeNoop, separator, typeClose}
 	}
-	return nil
+	return nil, nil
+}
+
+// dequeue empties the queue. mu is held.
+func (s *Socket) dequeue() (m *Message, body []byte) {
+	if len(s.queue) == 1 {
+		m = s.queue[0]
+		body = m.payload()
+	} else {
+		body = payloads(s.queue, s.queued)
+	}
+	clear(s.queue)
+	s.queue, s.queued = s.queue[:0], 0
+	if cap(s.queue) > 16 {
+		s.queue = nil
+	}
+	return m, body
+}
+
+// answerNow answers a request that is not parked. If body is the payload of one message alone, that is m. No lock is held.
+func (s *Socket) answerNow(w http.ResponseWriter, r *http.Request, m *Message, body []byte) {
+	pollHeaders(w, r)
+	h, body := s.options.packing(w.Header(), r).wrap(s.options.Threshold, m, body)
+	maps.Copy(w.Header(), h)
+	respond(w, http.StatusOK, textPlain, body)
 }
 
 // settle answers the poll just parked if something came up meanwhile. mu is held.
@@ -113,16 +132,18 @@ func (s *Socket) settle() {
 		s.outdate()
 		return
 	}
-	if body := s.fetch(); body != nil {
-		_ = s.answer(body) // gone tells of a client that left
+	if m, body := s.fetch(); body != nil {
+		_ = s.answer(m, body) // gone tells of a client that left
 	}
 }
 
-// answer replies to the parked poll. If its client has left, the host calls gone, and that ends the session. mu is held.
-func (s *Socket) answer(body []byte) error {
+// answer replies to the parked poll. If body is the payload of one message alone, that is m. If the client has left, the host
+// calls gone, and that ends the session. mu is held.
+func (s *Socket) answer(m *Message, body []byte) error {
 	reply := s.reply
 	s.reply = nil
-	if err := reply(http.StatusOK, nil, body); err != nil {
+	h, body := s.packing.wrap(s.options.Threshold, m, body)
+	if err := reply(http.StatusOK, h, body); err != nil {
 		return ErrClosed
 	}
 	return nil
@@ -135,7 +156,8 @@ func (s *Socket) outdate() {
 	_ = reply(BadRequest.status(), jsonHeader, BadRequest.body()) // nobody need hear it
 }
 
-// left is called when the client of a parked poll has gone away. To a session that has moved to its websocket it means nothing.
+// left is called when the client of a parked poll, or of a body that was being read, has gone away. To a session that has moved
+// to its websocket it means nothing.
 func (s *Socket) left(error) {
 	s.mu.Lock()
 	polls := s.link == nil

@@ -46,6 +46,19 @@ func (s *Server) Limit(r *http.Request) int64 {
 	return s.settings.Load().MaxPayload
 }
 
+// Receiving is for hosts whose requests come in pieces: of a request with a body, when its header has come. What it returns, if
+// not nil, is called if the client leaves before the body is whole, and instead of ServeHTTP; its session ends then.
+func (s *Server) Receiving(r *http.Request) (gone func(error)) {
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	k := s.sessions.get(param(r.URL.RawQuery, "sid"))
+	if k == nil {
+		return nil
+	}
+	return k.left
+}
+
 // Len returns the number of sessions, including those that linger until their client fetches the close packet.
 func (s *Server) Len() int { return int(s.live.Load()) }
 

@@ -18,11 +18,13 @@ type Socket struct {
 
 	recv    sync.Mutex // held while the session is called, so that polling and websocket cannot overlap; taken before mu
 	session Session    // written under mu, by begin
+	data    any        // see SetData
 
 	mu       sync.Mutex // guards all below; may be held across Conn.Write, Conn.Close and Reply, nothing else of the host
 	link     *link      // the websocket in use; nil = polling
 	probe    *probe     // the websocket that may replace polling
 	reply    Reply      // of the parked poll
+	packing  *packing   // of the poll parked last
 	queue    []*Message // for the next poll
 	queued   int        // bytes in queue
 	reason   Reason     // why it ended
@@ -126,7 +128,7 @@ func (s *Socket) push(m *Message) error {
 	case s.link != nil:
 		return s.link.write(m)
 	case s.reply != nil:
-		return s.answer(m.payload())
+		return s.answer(m, m.payload())
 	}
 	s.queue = append(s.queue, m)
 	s.queued += len(m.wire)
@@ -177,7 +179,7 @@ func (s *Socket) part(f farewell) {
 	case s.link != nil:
 		s.link.close(0)
 	case s.reply != nil:
-		_ = s.answer([]byte{farewell}) // a client that left needs no farewell
+		_ = s.answer(nil, []byte{farewell}) // a client that left needs no farewell
 	case f == orderly:
 		s.phase = linger
 		s.due = s.server.clock.now() + int64(lingerFor)

@@ -1,14 +1,18 @@
 package engineio
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // link is one websocket of a session: the one in use, one that probes, or one too many.
 type link struct {
 	s       *Socket
-	base64  bool // binary messages go out as text
-	dead    bool // closed by us, or gone; guarded by s.mu
-	conn    Conn // nil until Host.Upgrade has returned; guarded by s.mu
-	decoder      // used by the connection's reader only
+	base64  bool  // binary messages go out as text
+	dead    bool  // closed by us, or gone; guarded by s.mu
+	window  uint8 // with which the client inflates, as a power of 2; 0 = messages go out as they are; guarded by s.mu
+	conn    Conn  // nil until Host.Upgrade has returned; guarded by s.mu
+	decoder       // used by the connection's reader only
 }
 
 func newLink(s *Socket, r *http.Request) *link {
@@ -43,7 +47,7 @@ func (s *Socket) upgrade(w http.ResponseWriter, r *http.Request) {
 		s.schedule()
 	}
 	s.mu.Unlock()
-	conn, err := s.server.host.Upgrade(w, r, l.frame, l.gone)
+	conn, err := l.open(w, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -54,7 +58,25 @@ func (s *Socket) upgrade(w http.ResponseWriter, r *http.Request) {
 	case l.dead || !wanted:
 		_ = conn.Close(0)
 	default:
-		l.conn = conn
+		l.connect(conn)
+	}
+}
+
+// open answers the handshake. Of the subprotocols that the client offers, which mean nothing here, it is told the first: it
+// would not go on without.
+func (l *link) open(w http.ResponseWriter, r *http.Request) (Conn, error) {
+	offered, _, _ := strings.Cut(strings.Join(r.Header["Sec-Websocket-Protocol"], ","), ",")
+	if p := strings.TrimSpace(offered); p != "" {
+		w.Header().Set("Sec-Websocket-Protocol", p)
+	}
+	return l.s.server.host.Upgrade(w, r, l.frame, l.gone)
+}
+
+// connect begins to use a connection. mu is held.
+func (l *link) connect(conn Conn) {
+	l.conn = conn
+	if d, ok := conn.(Deflater); ok {
+		l.window = uint8(d.Deflate())
 	}
 }
 
@@ -75,7 +97,7 @@ func (s *Socket) advanceProbe(now int64) {
 	case p.noop != 0 && now >= p.noop:
 		p.noop = now + int64(noopEvery)
 		if s.reply != nil {
-			_ = s.answer([]byte{typeNoop}) // gone tells of a client that left
+			_ = s.answer(nil, []byte{typeNoop}) // gone tells of a client that left
 		}
 	}
 }
@@ -176,6 +198,8 @@ func (l *link) write(m *Message) error {
 	wire := m.wire
 	if l.base64 {
 		wire = m.textual()
+	} else if l.window > 0 {
+		wire = m.deflated(l.s.options.Threshold, l.window)
 	}
 	if err := l.conn.Write(wire); err != nil {
 		return ErrClosed // the host calls gone

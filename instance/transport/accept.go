@@ -121,8 +121,14 @@ func (s *Server) adopt(nc net.Conn) error {
 		s.counters.refuse(connLimit)
 		return nc.Close()
 	}
+	t, ok := s.admit(o, nc)
+	if !ok {
+		s.counters.refuse(addressLimit)
+		return nc.Close()
+	}
 	nb, err := detach(nc)
 	if err != nil {
+		s.tallies.give(t)
 		nc.Close()
 		return err
 	}
@@ -130,7 +136,7 @@ func (s *Server) adopt(nc net.Conn) error {
 		nb.SetWriteBuffer(o.SendBuffer)
 	}
 	s.counters.accepted.Add(1)
-	c := newConn(s, nb)
+	c := newConn(s, nb, t)
 	if err := s.loops.add(nb); err != nil {
 		nb.Close()
 		c.ended(err)

@@ -28,9 +28,9 @@ const (
 )
 
 const (
-	maxChunkDigits = 15  // fits an int64
-	maxChunkLine   = 256 // bytes of a size line with its extensions
-	preallocated   = 64 << 10
+	maxChunkDigits = 15      // fits an int64
+	maxChunkLine   = 256     // bytes of a size line with its extensions
+	preallocated   = 4 << 10 // of a known length: one connection in a crowd that only announces bodies costs this much
 )
 
 // begin prepares for a body with this framing. It refuses a length over limit.

@@ -50,17 +50,20 @@ type conn struct {
 	extra     bool  // bytes of another request came while one was parked
 	stalls    uint8 // checks without progress of the ledger
 	clean     bool  // a close frame was sent on purpose or received
+	lent      bool  // tally is that of the request's client, until the answer
 	discarded int32 // bytes since lingering began
 	pongs     int32 // bytes of pongs given while the ledger was not 0
+	window    uint8 // with which the client inflates, as a power of 2; 0 = no compression; does not change once upgraded
 	deadline  int64 // by the clock; 0 = none
 	seen      int64 // the ledger at the last check
 	cause     error // why we ended it
 	parked    *parked
 	ws        *webSocket
+	tally     *tally // of its client address; nil while it counts for none
 }
 
-func newConn(s *Server, nc *nbio.Conn) *conn {
-	c := &conn{nc: nc, server: s}
+func newConn(s *Server, nc *nbio.Conn, t *tally) *conn {
+	c := &conn{nc: nc, server: s, tally: t}
 	s.insert(c)
 	c.mu.Lock()
 	c.arm(s.options.Load().HeadTimeout)
@@ -103,6 +106,9 @@ func (c *conn) enter(p phase, d time.Duration) bool {
 	defer c.mu.Unlock()
 	if c.phase >= closing {
 		return false
+	}
+	if p == handling {
+		c.parked = nil // an upload that has come to its end
 	}
 	c.phase = p
 	c.arm(d)
@@ -194,8 +200,10 @@ func (c *conn) ended(err error) {
 	}
 	c.phase = ended
 	c.deadline = 0
+	c.server.backlog.Add(-c.queued.Load()) // what nobody will take any more
 	parked, ws := c.parked, c.ws
-	c.parked, c.ws = nil, nil
+	tally := c.tally
+	c.parked, c.ws, c.tally, c.lent = nil, nil, nil, false
 	switch {
 	case c.clean && !errors.Is(c.cause, errSlow):
 		err = nil
@@ -206,6 +214,7 @@ func (c *conn) ended(err error) {
 	}
 	c.mu.Unlock()
 	c.server.clock.clear(c)
+	c.server.tallies.give(tally)
 	defer c.server.remove(c)
 	defer func() {
 		if v := recover(); v != nil {
@@ -217,7 +226,9 @@ func (c *conn) ended(err error) {
 		ws.gone(err)
 	}
 	if parked != nil && !parked.answered {
-		c.server.counters.parked.Add(-1)
+		if !parked.upload {
+			c.server.counters.parked.Add(-1)
+		}
 		if err == nil {
 			err = io.EOF
 		}

@@ -17,7 +17,7 @@
 //
 // Handlers and frame callbacks run on the poller that has read the bytes, one at a time for a connection, with no lock held. They must not
 // block. gone runs on another goroutine, one per Loops, and must be quick. Everything else may be called from anywhere and never blocks.
-// Lock order: the caller's own (engineio.Socket.mu) → conn.mu → nbio's lock of the connection → nothing; conn.mu → clock.mu, Server.mu. What
+// Lock order: the caller's own (engineio.Socket.mu) → conn.mu → nbio's lock of the connection → nothing; conn.mu → clock.mu, Server.mu, tallies.mu. What
 // nbio calls with its lock held (conn.taken) uses atomics and a system call.
 //
 // A panic in a handler or callback is counted, logged with its stack, and ends that connection only.
@@ -31,8 +31,10 @@
 // transfer coding other than chunked, with a length, or in 1.0. After an error answer the connection is shut for writing and what still comes is
 // discarded for a second, so that the answer is not lost in a reset.
 //
-// WebSocket after RFC 6455, version 13, without extensions: https://www.rfc-editor.org/rfc/rfc6455. Frames must be masked and their length
-// minimal.
+// WebSocket after RFC 6455, version 13: https://www.rfc-editor.org/rfc/rfc6455. Frames must be masked and their length minimal. With
+// Options.Deflate, permessage-deflate after RFC 7692, always without context takeover in both directions: a compressed frame can be shared
+// between clients, and an idle connection keeps no window. MaxMessage holds for what a message inflates to. What is sent is compressed by its
+// owner; here it is only agreed on. Inflating is done by the poller: 1 MB of it takes some milliseconds.
 //
 //	loops := transport.NewLoops(0, 0)
 //	server := transport.New(loops, transport.Options{})

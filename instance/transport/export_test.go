@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/gobwas/ws"
+	"net/netip"
 )
 
 // ReadPieces feeds the pieces to a header and then to its body, as a connection does. status is 0 when the request is whole, else what it is
@@ -87,7 +88,12 @@ func (r *Receiver) control(op ws.OpCode, p []byte) bool {
 
 // Read returns 0, the close code of a fault, or 1 after a close frame.
 func (f *FrameReader) Read(p []byte, max int64, to *Receiver) int {
-	switch err := f.read(p, max, to).(type) {
+	return f.ReadDeflated(p, max, false, to)
+}
+
+// ReadDeflated is Read; messages may be compressed if deflate is true.
+func (f *FrameReader) ReadDeflated(p []byte, max int64, deflate bool, to *Receiver) int {
+	switch err := f.read(p, rules{max, deflate}, to).(type) {
 	case nil:
 		return 0
 	case *frameError:
@@ -126,3 +132,15 @@ func AcceptKey(key string) string { return acceptKey(key) }
 
 // ConnSize is the size of a connection's own struct.
 const ConnSize = int(unsafe.Sizeof(conn{}))
+
+// Offered is the answer to an offer of compression, and the window that it leaves.
+func Offered(values ...string) (answer string, window int) {
+	answer, bits := offered(values)
+	return answer, int(bits)
+}
+
+// Client is who a request came from, by the rules for trusted proxies.
+func Client(proxies []netip.Prefix, remote netip.Addr, forwardedFor []string) netip.Addr {
+	o := &Options{Proxies: proxies}
+	return o.client(remote, http.Header{"X-Forwarded-For": forwardedFor})
+}

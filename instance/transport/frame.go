@@ -50,19 +50,25 @@ type partial struct {
 	h       ws.Header
 	done    int       // payload bytes of this frame that were read
 	op      ws.OpCode // of the fragmented message; OpContinuation = there is none
+	packed  bool      // that message is compressed
 	message []byte
 	control []byte
 }
 
-// read takes all of p, which is changed. max is the size limit of a message, counted when a header announces it. The error is errEnough or a
-// *frameError; p's rest is then lost.
-func (f *frameReader) read(p []byte, max int64, to receiver) error {
+// rules are what a connection takes.
+type rules struct {
+	max     int64 // bytes of a message, counted when a header announces it, and again while it is inflated
+	deflate bool  // messages may be compressed
+}
+
+// read takes all of p, which is changed. The error is errEnough or a *frameError; p's rest is then lost.
+func (f *frameReader) read(p []byte, o rules, to receiver) error {
 	for len(p) > 0 {
 		var err error
 		if f.part != nil && f.part.within {
-			p, err = f.payload(p, to)
+			p, err = f.payload(p, o, to)
 		} else {
-			p, err = f.next(p, max, to)
+			p, err = f.next(p, o, to)
 		}
 		if err != nil {
 			return err
@@ -72,8 +78,8 @@ func (f *frameReader) read(p []byte, max int64, to receiver) error {
 }
 
 // next reads a header, and the payload too if all of it is there.
-func (f *frameReader) next(p []byte, max int64, to receiver) ([]byte, error) {
-	h, n, err := f.header(p)
+func (f *frameReader) next(p []byte, o rules, to receiver) ([]byte, error) {
+	h, n, err := f.header(p, o.deflate)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +87,7 @@ func (f *frameReader) next(p []byte, max int64, to receiver) ([]byte, error) {
 		return nil, nil
 	}
 	p = p[n:]
-	if err := f.fits(h, max); err != nil {
+	if err := f.fits(h, o.max); err != nil {
 		return nil, err
 	}
 	whole := int64(len(p)) >= h.Length
@@ -91,11 +97,14 @@ func (f *frameReader) next(p []byte, max int64, to receiver) ([]byte, error) {
 		}
 		payload := p[:h.Length:h.Length]
 		ws.Cipher(payload, h.Mask, 0)
+		if h.Rsv1() {
+			return p[h.Length:], inflate(to, h.OpCode, payload, o.max)
+		}
 		return p[h.Length:], deliver(to, h.OpCode, payload)
 	}
 	f.want()
 	f.part.h, f.part.within, f.part.done = h, true, 0
-	return f.payload(p, to)
+	return f.payload(p, o, to)
 }
 
 func (f *frameReader) want() {
@@ -109,8 +118,13 @@ func (f *frameReader) fits(h ws.Header, max int64) error {
 	if h.OpCode.IsControl() {
 		return nil
 	}
+	packed := h.Rsv1()
 	if f.part != nil {
+		packed = packed || f.part.packed
 		max -= int64(len(f.part.message))
+	}
+	if packed {
+		max += max>>10 + 64 // what does not shrink grows a little
 	}
 	if h.Length > max {
 		return errTooBig
@@ -119,14 +133,14 @@ func (f *frameReader) fits(h ws.Header, max int64) error {
 }
 
 // header reads a header from what is left of the last piece and p. n is how many bytes of p it took; 0 means that it took all and needs more.
-func (f *frameReader) header(p []byte) (h ws.Header, n int, err error) {
+func (f *frameReader) header(p []byte, deflate bool) (h ws.Header, n int, err error) {
 	b, kept := p, 0
 	if f.part != nil && f.part.n > 0 {
 		kept = f.part.n
 		copied := copy(f.part.header[kept:], p)
 		b = f.part.header[:kept+copied]
 	}
-	h, size, err := parseHeader(b, f.part != nil && f.part.op != ws.OpContinuation)
+	h, size, err := parseHeader(b, f.part != nil && f.part.op != ws.OpContinuation, deflate)
 	if err != nil {
 		return h, 0, err
 	}
@@ -145,8 +159,8 @@ func (f *frameReader) header(p []byte) (h ws.Header, n int, err error) {
 }
 
 // parseHeader reads the header at the begin of b (RFC 6455, section 5.2) and checks it; size is 0 if it is not whole. What the first two bytes
-// show to be wrong is reported without waiting for the others.
-func parseHeader(b []byte, fragmented bool) (h ws.Header, size int, err error) {
+// show to be wrong is reported without waiting for the others. If messages may be compressed, RSV1 of their first frame says so.
+func parseHeader(b []byte, fragmented, deflate bool) (h ws.Header, size int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil
 	}
@@ -161,7 +175,11 @@ func parseHeader(b []byte, fragmented bool) (h ws.Header, size int, err error) {
 	if fragmented {
 		state = state.Set(ws.StateFragmented)
 	}
-	if err := ws.CheckHeader(h, state); err != nil {
+	checked := h
+	if deflate && (h.OpCode == ws.OpText || h.OpCode == ws.OpBinary) {
+		checked.Rsv &^= 4
+	}
+	if err := ws.CheckHeader(checked, state); err != nil {
 		return h, 0, protocolError(err)
 	}
 	size = 2
@@ -191,7 +209,7 @@ func parseHeader(b []byte, fragmented bool) (h ws.Header, size int, err error) {
 }
 
 // payload reads on in a payload that did not come in one piece, or that belongs to a fragmented message.
-func (f *frameReader) payload(p []byte, to receiver) ([]byte, error) {
+func (f *frameReader) payload(p []byte, o rules, to receiver) ([]byte, error) {
 	part := f.part
 	n := min(len(p), int(part.h.Length)-part.done)
 	into := &part.message
@@ -205,11 +223,11 @@ func (f *frameReader) payload(p []byte, to receiver) ([]byte, error) {
 	if part.done < int(part.h.Length) {
 		return p[n:], nil
 	}
-	return p[n:], f.complete(to)
+	return p[n:], f.complete(o, to)
 }
 
 // complete ends the frame whose payload is whole now.
-func (f *frameReader) complete(to receiver) error {
+func (f *frameReader) complete(o rules, to receiver) error {
 	part := f.part
 	part.within = false
 	op := part.h.OpCode
@@ -221,13 +239,29 @@ func (f *frameReader) complete(to receiver) error {
 	}
 	if op == ws.OpContinuation {
 		op = part.op
+	} else {
+		part.packed = part.h.Rsv1()
 	}
 	if !part.h.Fin {
 		part.op = op
 		return nil
 	}
 	f.part = nil
+	if part.packed {
+		return inflate(to, op, part.message, o.max)
+	}
 	return deliver(to, op, part.message)
+}
+
+// inflate delivers a compressed message.
+func inflate(to receiver, op ws.OpCode, p []byte, max int64) error {
+	i := inflaters.Get().(*inflater)
+	defer i.release()
+	p, err := i.message(p, max)
+	if err != nil {
+		return err
+	}
+	return deliver(to, op, p)
 }
 
 // tidy frees part if nothing is incomplete any more.

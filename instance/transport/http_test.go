@@ -230,7 +230,7 @@ func TestErrorAnswerIsNotLost(t *testing.T) {
 	r := echoRig(t, transport.Options{})
 	c := r.on(t).dial()
 	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n" + strings.Repeat("x", 200<<10))
-	c.wantStatus(413)
+	c.want(413, "")
 	c.wantEnd()
 	if r.refused(transport.RefusedBodySize) != 1 {
 		t.Errorf("refused %v", r.Stats().Refused)

@@ -20,6 +20,7 @@ type parked struct {
 	header    http.Header
 	gone      func(error)
 	answered  bool
+	upload    bool // there is no request yet: its body is still being read
 	mustClose bool // valid once answered
 }
 

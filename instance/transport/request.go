@@ -13,6 +13,7 @@ type inbound struct {
 	head head
 	req  *http.Request // not nil once the header is whole
 	body body
+	told bool // the handler knows that the body is under way
 }
 
 var inbounds = sync.Pool{New: func() any { return new(inbound) }}
@@ -24,7 +25,7 @@ func takeInbound() *inbound {
 }
 
 func (in *inbound) release() {
-	in.req, in.body = nil, body{}
+	in.req, in.body, in.told = nil, body{}, false
 	inbounds.Put(in)
 }
 
@@ -51,6 +52,7 @@ func (c *conn) readRequest(p []byte) (rest []byte) {
 		}
 		p = p[n:]
 		if !done {
+			c.upload(in)
 			return nil
 		}
 	}
@@ -68,8 +70,29 @@ func (c *conn) dropRequest(why *refusal) []byte {
 	c.in = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if why.status == http.StatusRequestEntityTooLarge && c.phase == readingBody {
+		c.parked = nil // the client did not leave
+	}
 	c.refuse(why.status, why.reason)
 	return nil
+}
+
+// upload tells the handler, once, that a body is under way.
+func (c *conn) upload(in *inbound) {
+	if in.told {
+		return
+	}
+	in.told = true
+	h, ok := (*c.server.handler.Load()).(Uploads)
+	if !ok {
+		return
+	}
+	gone := h.Receiving(in.req)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if gone != nil && c.phase == readingBody {
+		c.parked = &parked{c: c, gone: gone, upload: true}
+	}
 }
 
 // readHead feeds p to the header. When that is whole, in.req is set and the reading of a body is prepared.
@@ -152,6 +175,10 @@ func (c *conn) serve(r *http.Request, f framing, b []byte) {
 	if !c.enter(handling, 0) {
 		return
 	}
+	if !c.assign(r) {
+		c.dropRequest(errAddress)
+		return
+	}
 	c.server.counters.requests.Add(1)
 	w := &response{c: c, manner: mannerOf(r, f), handshake: !f.chunked && f.length <= 0}
 	h := c.server.handler.Load()
@@ -183,6 +210,7 @@ func (c *conn) settle(w *response) {
 
 // answered ends a request: the connection is ready for the next one, or is closed after the answer. c.mu is held.
 func (c *conn) answered(last bool) {
+	c.unassign()
 	switch {
 	case c.phase >= closing:
 	case c.extra:

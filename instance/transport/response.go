@@ -7,7 +7,10 @@ import (
 	"time"
 )
 
-var errUnavailable = &refusal{http.StatusServiceUnavailable, noHandler}
+var (
+	errUnavailable = &refusal{http.StatusServiceUnavailable, noHandler}
+	errAddress     = &refusal{http.StatusServiceUnavailable, addressLimit}
+)
 
 // manner is how a request wants to be answered.
 type manner struct {
@@ -168,8 +171,11 @@ func encode(status int, f *fields, body []byte, m manner, last bool) []byte {
 		dst = append(dst, "\r\n"...)
 	}
 	bodyless := status == http.StatusNoContent || status == http.StatusNotModified
-	if !bodyless {
+	switch {
+	case !bodyless:
 		dst = f.appendLength(dst, body, m.head)
+	case status == http.StatusNoContent && f.length == "0": // against RFC 9110, section 8.6, but some browsers wait for it after a preflight
+		dst = append(dst, "Content-Length: 0\r\n"...)
 	}
 	switch {
 	case last || f.last || !m.keep:
@@ -217,10 +223,14 @@ func (c *conn) refuse(status int, why reason) {
 	c.answerError(status)
 }
 
-// answerError sends an answer of our own and closes; c.mu is held.
+// answerError sends an answer of our own and closes; c.mu is held. To a body that is too large it says nothing, as Engine.IO clients expect.
 func (c *conn) answerError(status int) {
-	f := fields{typed: true, lines: []byte("Content-Type: text/plain; charset=utf-8\r\n")}
-	body := strconv.Itoa(status) + " " + http.StatusText(status) + "\n"
+	f := fields{typed: true}
+	var body string
+	if status != http.StatusRequestEntityTooLarge {
+		f.lines = []byte("Content-Type: text/plain; charset=utf-8\r\n")
+		body = strconv.Itoa(status) + " " + http.StatusText(status) + "\n"
+	}
 	c.send(encode(status, &f, []byte(body), manner{}, true))
 	c.linger()
 }

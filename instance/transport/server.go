@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,16 @@ type Handler interface {
 	http.Handler
 }
 
+// Uploads is a [Handler] that wants to know of bodies that never come to their end.
+type Uploads interface {
+	Handler
+
+	// Receiving is called as ServeHTTP is, when a body that was not refused does not come in one piece with its header. What it
+	// returns, if not nil, is called if the client leaves, or is cut for its slowness, before the body is whole: as the gone of
+	// [Server.Park], and instead of ServeHTTP.
+	Receiving(r *http.Request) (gone func(error))
+}
+
 // Listener is what [Server.Accept] needs of a [*net.TCPListener].
 type Listener interface {
 	net.Listener
@@ -31,14 +42,17 @@ type Listener interface {
 
 // Options of a [Server]. The zero value of each field stands for its default.
 type Options struct {
-	MaxMessage  int64         // bytes of a WebSocket message; 1,000,000
-	HeadTimeout time.Duration // from the first byte of a request (or from the connect) to the end of its header; 10 s
-	BodyTimeout time.Duration // from there to the end of its body; 30 s
-	IdleTimeout time.Duration // between two requests; 75 s
-	MaxConns    int           // more are closed at once; 0 = no limit
-	MaxBuffered int           // bytes that may wait for a client that reads slowly before it is cut; 4 MiB. A single write may be larger.
-	SendBuffer  int           // SO_SNDBUF of each connection; 0 = the system's
-	Log         *slog.Logger  // nil = none
+	MaxMessage  int64          // bytes of a WebSocket message; 1,000,000
+	HeadTimeout time.Duration  // from the first byte of a request (or from the connect) to the end of its header; 10 s
+	BodyTimeout time.Duration  // from there to the end of its body; 30 s
+	IdleTimeout time.Duration  // between two requests; 75 s
+	MaxConns    int            // more are closed at once; 0 = no limit
+	PerAddress  int            // of one client address (an IPv6 network of 64 bits) likewise; 0 = no limit, and none are counted meanwhile
+	Proxies     []netip.Prefix // whose X-Forwarded-For says who the client is; their own connections count for the clients
+	MaxBuffered int            // bytes that may wait for a client that reads slowly before it is cut; 4 MiB. A single write may be larger.
+	Deflate     bool           // new WebSockets whose clients offer permessage-deflate get it
+	SendBuffer  int            // SO_SNDBUF of each connection; 0 = the system's
+	Log         *slog.Logger   // nil = none
 }
 
 func (o Options) withDefaults() *Options {
@@ -67,6 +81,8 @@ type Server struct {
 	handler  atomic.Pointer[Handler]
 	draining atomic.Bool
 	counters counters
+	tallies  tallies
+	backlog  atomic.Int64 // the sum of all ledgers
 	warnAt   atomic.Int64 // by the clock: when a lack of files may be logged again
 
 	mu    sync.Mutex
@@ -88,6 +104,9 @@ func (s *Server) Serve(h Handler) { s.handler.Store(&h) }
 
 // Configure replaces the options. Limits hold for the next request or message, SendBuffer for new connections.
 func (s *Server) Configure(o Options) { s.options.Store(o.withDefaults()) }
+
+// Backlog is how many bytes wait for clients that have not read them yet, over all connections.
+func (s *Server) Backlog() int64 { return s.backlog.Load() }
 
 // Len is the number of open connections.
 func (s *Server) Len() int {

@@ -16,7 +16,7 @@ type webSocket struct {
 	gone  func(error)
 }
 
-var _ engineio.Conn = (*webSocket)(nil)
+var _ engineio.Deflater = (*webSocket)(nil)
 
 // Write implements [engineio.Conn]. A client that has more than MaxBuffered bytes waiting is cut: Write returns [engineio.ErrSlow], and so
 // does gone.
@@ -37,6 +37,9 @@ func (s *webSocket) Write(frame []byte) error {
 
 // Buffered implements [engineio.Conn].
 func (s *webSocket) Buffered() int { return int(max(s.c.queued.Load(), 0)) }
+
+// Deflate implements [engineio.Deflater].
+func (s *webSocket) Deflate() int { return int(s.c.window) }
 
 // Close implements [engineio.Conn]. The peer has 3 seconds to take what is queued and to answer; messages that come after Close are dropped.
 func (s *webSocket) Close(code uint16) error {
@@ -63,7 +66,7 @@ func (c *conn) sendClose(code ws.StatusCode) error {
 
 // readFrames gets bytes of an upgraded connection.
 func (c *conn) readFrames(p []byte) {
-	err := c.frames.read(p, c.server.options.Load().MaxMessage, (*inlet)(c))
+	err := c.frames.read(p, rules{c.server.options.Load().MaxMessage, c.window > 0}, (*inlet)(c))
 	if err == nil || errors.Is(err, errEnough) {
 		return
 	}

@@ -18,6 +18,7 @@ type Stats struct {
 // Reasons in [Stats].Refused: why a connection, a request or a frame was refused, or a connection cut.
 const (
 	RefusedConnLimit   = "max_conns"       // Options.MaxConns
+	RefusedAddress     = "per_address"     // Options.PerAddress; 503 if a proxy asks for the client
 	RefusedNoFile      = "no_file"         // no file number left, or over the loops' limit
 	RefusedDraining    = "draining"        // a connection that came during Drain
 	RefusedNoHandler   = "no_handler"      // 503, before Serve
@@ -33,6 +34,7 @@ const (
 	RefusedFrame       = "bad_frame"       // 1002
 	RefusedMessageSize = "message_too_big" // 1009
 	RefusedText        = "invalid_text"    // 1007
+	RefusedDeflate     = "bad_deflate"     // 1007, a compressed message that cannot be inflated
 	RefusedPong        = "pong"            // not sent: too many wait already
 	RefusedSlow        = "slow"            // Options.MaxBuffered
 	RefusedStalled     = "stalled"         // an answer that its client does not read
@@ -43,6 +45,7 @@ type reason uint8
 
 const (
 	connLimit reason = iota
+	addressLimit
 	noFile
 	drained
 	noHandler
@@ -58,6 +61,7 @@ const (
 	badFrame
 	messageSize
 	invalidText
+	badDeflate
 	pongFlood
 	tooSlow
 	stalled
@@ -65,8 +69,8 @@ const (
 )
 
 var reasonNames = [reasons]string{
-	RefusedConnLimit, RefusedNoFile, RefusedDraining, RefusedNoHandler, RefusedIdle, RefusedHeadTimeout, RefusedBodyTimeout, RefusedMalformed, RefusedHeadSize,
-	RefusedBodySize, RefusedExpectation, RefusedPipelined, RefusedHandshake, RefusedFrame, RefusedMessageSize, RefusedText, RefusedPong,
+	RefusedConnLimit, RefusedAddress, RefusedNoFile, RefusedDraining, RefusedNoHandler, RefusedIdle, RefusedHeadTimeout, RefusedBodyTimeout, RefusedMalformed, RefusedHeadSize,
+	RefusedBodySize, RefusedExpectation, RefusedPipelined, RefusedHandshake, RefusedFrame, RefusedMessageSize, RefusedText, RefusedDeflate, RefusedPong,
 	RefusedSlow, RefusedStalled,
 }
 

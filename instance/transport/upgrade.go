@@ -26,6 +26,11 @@ func (s *Server) Upgrade(w http.ResponseWriter, r *http.Request, frame func(text
 		refuseHandshake(rw, status, err)
 		return nil, err
 	}
+	var extensions string
+	var window uint8
+	if s.options.Load().Deflate {
+		extensions, window = offered(r.Header["Sec-Websocket-Extensions"])
+	}
 	c := rw.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,10 +38,10 @@ func (s *Server) Upgrade(w http.ResponseWriter, r *http.Request, frame func(text
 		return nil, engineio.ErrClosed
 	}
 	rw.over = true
-	if err := c.send(switching(rw.header, key)); err != nil {
+	if err := c.send(switching(rw.header, key, extensions)); err != nil {
 		return nil, err
 	}
-	c.phase = upgraded
+	c.phase, c.window = upgraded, window
 	c.ws = &webSocket{c: c, frame: frame, gone: gone}
 	s.counters.upgrades.Add(1)
 	s.counters.sockets.Add(1)
@@ -83,10 +88,10 @@ func refuseHandshake(w *response, status int, err error) {
 	w.over = true
 }
 
-// switching is the answer 101, with the fields of h that say nothing about a body.
-func switching(h http.Header, key string) []byte {
+// switching is the answer 101, with the fields of h that say nothing about a body, and the extensions that were agreed on.
+func switching(h http.Header, key, extensions string) []byte {
 	h = h.Clone()
-	for _, name := range []string{"Upgrade", "Sec-Websocket-Accept", "Content-Type"} {
+	for _, name := range []string{"Upgrade", "Sec-Websocket-Accept", "Sec-Websocket-Extensions", "Content-Type"} {
 		delete(h, name)
 	}
 	var f fields
@@ -95,6 +100,9 @@ func switching(h http.Header, key string) []byte {
 	dst = append(dst, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = append(dst, acceptKey(key)...)
 	dst = append(dst, "\r\n"...)
+	if extensions != "" {
+		dst = append(dst, "Sec-WebSocket-Extensions: "+extensions+"\r\n"...)
+	}
 	dst = append(dst, f.lines...)
 	return append(dst, "\r\n"...)
 }

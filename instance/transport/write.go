@@ -25,6 +25,7 @@ func (c *conn) send(b []byte) error {
 		return nil
 	}
 	c.queued.Add(int64(len(b) - n))
+	c.server.backlog.Add(int64(len(b) - n))
 	if _, err := c.nc.Write(b[n:]); err != nil {
 		c.shutLocked(err)
 		return engineio.ErrClosed
@@ -57,6 +58,7 @@ func (c *conn) sendNow(b []byte) (int, error) {
 
 // taken is called by nbio, with its lock of the connection held, when the kernel has taken n bytes of the queue.
 func (c *conn) taken(n int) {
+	c.server.backlog.Add(int64(-n))
 	if c.queued.Add(int64(-n)) == 0 && c.finish.Load() {
 		syscall.Shutdown(c.nc.Hash(), syscall.SHUT_WR)
 	}

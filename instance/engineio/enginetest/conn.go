@@ -1,10 +1,13 @@
 package enginetest
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -14,8 +17,9 @@ import (
 
 // Frame is a message on a websocket.
 type Frame struct {
-	Text bool
-	Data string
+	Text     bool
+	Deflated bool // it came compressed
+	Data     string
 }
 
 // CloseError is what Recv returns after the close frame. Code 1005 stands for an empty one.
@@ -33,6 +37,7 @@ type Conn struct {
 	gone     func(error)
 	ready    chan struct{} // has a token when there is something for Recv
 	patience time.Duration
+	window   int // of a Deflater, as a power of 2; 0 = it is none
 
 	reading sync.Mutex // one frame at a time; taken before mu
 
@@ -165,13 +170,15 @@ func (c *Conn) signal() {
 // writer is the server's side of a Conn.
 type writer Conn
 
+var _ engineio.Deflater = (*writer)(nil)
+
 // closeWithin is how long a client that does not read delays the end of a connection that the server closed.
 const closeWithin = 5 * time.Second
 
 // Write implements [engineio.Conn].
 func (w *writer) Write(wire []byte) error {
 	c := (*Conn)(w)
-	frames, err := parse(wire)
+	frames, err := parse(wire, c.window)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -190,6 +197,9 @@ func (w *writer) Write(wire []byte) error {
 	}
 	return nil
 }
+
+// Deflate implements [engineio.Deflater].
+func (w *writer) Deflate() int { return w.window }
 
 // Buffered implements [engineio.Conn].
 func (w *writer) Buffered() int {
@@ -223,12 +233,25 @@ func (w *writer) Close(code uint16) error {
 	return nil
 }
 
+// inflate undoes what a server did to a message. None of its references may go back further than the window.
+func inflate(p []byte, window int) (string, error) {
+	tail := strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff")
+	out, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(p), tail)))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: %v", errFrame, err)
+	case window < 15 && len(out) > 1<<window:
+		return "", fmt.Errorf("%w: a compressed message of %d bytes with a window of %d", errFrame, len(out), 1<<window)
+	}
+	return string(out), nil
+}
+
 var errFrame = errors.New("enginetest: bad frame")
 
-// parse splits what a server wrote into messages.
-func parse(wire []byte) (frames []Frame, err error) {
+// parse splits what a server wrote into messages. window is that of a Deflater.
+func parse(wire []byte, window int) (frames []Frame, err error) {
 	for len(wire) > 0 {
-		f, n, err := parseFrame(wire)
+		f, n, err := parseFrame(wire, window)
 		if err != nil {
 			return nil, err
 		}
@@ -237,8 +260,10 @@ func parse(wire []byte) (frames []Frame, err error) {
 	return frames, nil
 }
 
-func parseFrame(wire []byte) (f Frame, size int, err error) {
-	if len(wire) < 2 || wire[0] != 0x81 && wire[0] != 0x82 {
+func parseFrame(wire []byte, window int) (f Frame, size int, err error) {
+	const rsv1 = 0x40
+	deflated := window > 0 && len(wire) > 0 && wire[0]&rsv1 != 0
+	if len(wire) < 2 || wire[0]&^rsv1 != 0x81 && wire[0]&^rsv1 != 0x82 || wire[0]&rsv1 != 0 && !deflated {
 		return f, 0, fmt.Errorf("%w: % x is not a whole message", errFrame, wire[:min(len(wire), 2)])
 	}
 	n, head, least := uint64(wire[1]), 2, uint64(0)
@@ -253,7 +278,12 @@ func parseFrame(wire []byte) (f Frame, size int, err error) {
 		return f, 0, fmt.Errorf("%w: length %d in %d bytes", errFrame, n, len(wire))
 	}
 	size = head + int(n)
-	f = Frame{Text: wire[0] == 0x81, Data: string(wire[head:size])}
+	f = Frame{Text: wire[0]&0xf == 1, Deflated: deflated, Data: string(wire[head:size])}
+	if deflated {
+		if f.Data, err = inflate(wire[head:size], window); err != nil {
+			return f, 0, err
+		}
+	}
 	if f.Text && !utf8.ValidString(f.Data) {
 		return f, 0, fmt.Errorf("%w: %q is not UTF-8", errFrame, f.Data)
 	}

@@ -24,6 +24,6 @@
 //
 // # What it checks
 //
-// Frames that a server writes must be whole, unmasked, of minimal length and, for text, UTF-8. The first that is not ends its
-// connection, and [Host.Err] tells. Bytes that a server may only borrow are overwritten after the call.
+// Frames that a server writes must be whole, unmasked, of minimal length, compressed only if that was agreed on (see
+// [Host.Deflate]) and, for text, UTF-8. The first that is not ends its connection, and [Host.Err] tells. Bytes that a server may only borrow are overwritten after the call.
 package enginetest

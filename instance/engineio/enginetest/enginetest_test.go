@@ -89,6 +89,35 @@ func TestFramesAreChecked(t *testing.T) {
 	}
 }
 
+func TestCompressedFramesAreChecked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ wire, want string }{
+		"a good one":        {"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", "Hello"},
+		"no stream":         {"\xc1\x03\xff\xff\xff", ""},
+		"with RSV2":         {"\xe1\x07\xf2\x48\xcd\xc9\xc9\x07\x00", ""},
+		"over the window":   {"\xc2\x08\x4a\x4c\x1c\x05\xc4\x02\x00\x00", ""},
+		"as it always came": {"\x81\x05Hello", "Hello"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &wire{host: enginetest.NewHost(), gone: make(chan error, 1)}
+			w.host.Serve(w)
+			w.host.Deflate(8)
+			client := w.host.Client()
+			client.Header.Set("Sec-WebSocket-Extensions", "permessage-deflate")
+			conn, err := client.Dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = w.conn.Write([]byte(c.wire))
+			f, _ := conn.Recv()
+			if f.Data != c.want || (err == nil) != (c.want != "") || (w.host.Err() == nil) != (c.want != "") {
+				t.Errorf("received %q, %v, %v", f.Data, err, w.host.Err())
+			}
+		})
+	}
+}
+
 func TestHold(t *testing.T) {
 	t.Parallel()
 	w, c := dial(t)

@@ -16,6 +16,7 @@ type Host struct {
 	mu      sync.Mutex
 	handler http.Handler
 	faults  []error
+	window  int
 	open    int // parked requests and websockets
 }
 
@@ -29,6 +30,24 @@ func (h *Host) Serve(handler http.Handler) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.handler = handler
+}
+
+// Deflate makes websockets whose clients offer permessage-deflate an [engineio.Deflater] with a window of 1<<bits bytes; 0 ends
+// that for new ones. What clients offer in detail is not looked at.
+func (h *Host) Deflate(bits int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.window = bits
+}
+
+// deflate returns the window for a client that offers extensions; 0 = none.
+func (h *Host) deflate(offer string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !strings.Contains(offer, "permessage-deflate") {
+		return 0
+	}
+	return h.window
 }
 
 // Err returns what was wrong with the bytes that the server wrote, or nil.
@@ -95,8 +114,12 @@ func (h *Host) Upgrade(w http.ResponseWriter, r *http.Request, frame func(bool, 
 	}
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	w.Header().Set("Sec-WebSocket-Accept", base64.StdEncoding.EncodeToString(sum[:]))
+	window := h.deflate(r.Header.Get("Sec-WebSocket-Extensions"))
+	if window > 0 {
+		w.Header().Set("Sec-WebSocket-Extensions", "permessage-deflate; server_no_context_takeover; client_no_context_takeover")
+	}
 	w.WriteHeader(http.StatusSwitchingProtocols)
 	h.add(1)
-	e.conn = &Conn{host: h, frame: frame, gone: gone, ready: make(chan struct{}, 1), patience: e.patience}
+	e.conn = &Conn{host: h, window: window, frame: frame, gone: gone, ready: make(chan struct{}, 1), patience: e.patience}
 	return (*writer)(e.conn), nil
 }
