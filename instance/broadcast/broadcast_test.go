@@ -26,6 +26,7 @@ func (p proof) ProvenAt() time.Time { return time.Time(p) }
 type stack struct {
 	t    *testing.T
 	host *enginetest.Host
+	io   *socketio.Server
 	ns   *socketio.Namespace
 	pool *lane.Pool
 	b    *broadcast.Broadcaster
@@ -50,7 +51,7 @@ func newStack(t *testing.T, eo engineio.Options, bo broadcast.Options, lanes boo
 	t.Helper()
 	st = &stack{t: t, host: enginetest.NewHost(), pool: lane.New(3, 0, nil)}
 	io := socketio.NewServer(socketio.Options{Shards: 3})
-	st.ns = io.Of("/")
+	st.io, st.ns = io, io.Of("/")
 	st.ns.Handle(&hub{st: st})
 	st.b = broadcast.New(proof(time.Now()), st.ns, st.pool, bo)
 	st.host.Serve(engineio.NewServer(io.Accept, st.host, eo))
@@ -228,7 +229,7 @@ func TestOutboxIsBounded(t *testing.T) {
 	})
 }
 
-func TestPublishNeedsRun(t *testing.T) {
+func TestPublishAfterRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		st, _ := newStack(t, engineio.Options{}, broadcast.Options{}, true)
@@ -326,5 +327,100 @@ func TestInvalidEventIsRefused(t *testing.T) {
 		if s := st.b.Stats(); s.Refused.Invalid != 3 || s.Seq != 0 {
 			t.Errorf("stats: %+v", s)
 		}
+	})
+}
+
+// leaver panics when its socket leaves.
+type leaver struct{ hub }
+
+func (*leaver) Disconnect(*socketio.Socket, engineio.Reason) { panic("handler") }
+
+// A handler that panics during a fan-out neither stops its lane nor keeps Run from ending.
+func TestPanicDuringAFanOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, _ := newStack(t, engineio.Options{Queue: 2048}, broadcast.Options{}, true)
+		st.ns.Handle(&leaver{hub{st: st}})
+		slow, healthy := st.client(), st.client()
+		slow.Hold()
+		for i := range 100 {
+			st.b.Publish(broadcast.Event{Name: "e", Args: []any{i, strings.Repeat("x", 100)}}, nil)
+			synctest.Wait()
+		}
+		if st.pool.Panics() != 1 {
+			t.Errorf("%d panics, want that of the slow client", st.pool.Panics())
+		}
+		st.b.Publish(broadcast.Event{Name: "last"}, nil)
+		if got := received(t, healthy); len(got) == 0 || got[len(got)-1] != `42["last"]` {
+			t.Errorf("the healthy client got %d events, not the last", len(got))
+		}
+		st.end()
+	})
+}
+
+// An event is for those who were there when it was published, however long it waits for its lane.
+func TestNewcomersGetNoOldEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, start := newStack(t, engineio.Options{}, broadcast.Options{}, false)
+		early := st.client()
+		var want [3]string
+		clients := []*enginetest.Conn{early}
+		for i := range 9 {
+			st.b.Publish(broadcast.Event{Name: "n", Args: []any{i}}, nil)
+			for k := range clients {
+				want[k] += fmt.Sprintf(`42["n",%d]`, i)
+			}
+			if i%3 == 2 && len(clients) < 3 {
+				clients = append(clients, st.client())
+			}
+		}
+		start()
+		for k, c := range clients {
+			if got := strings.Join(received(t, c), ""); got != want[k] {
+				t.Errorf("client %d got %s, want %s", k, got, want[k])
+			}
+		}
+		st.end()
+	})
+}
+
+// From the answer to its CONNECT on, a client misses nothing: what it gets of a steady stream has no gap and ends with the last.
+func TestNoEventIsMissedAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, _ := newStack(t, engineio.Options{}, broadcast.Options{}, true)
+		const n = 2000
+		published := make(chan struct{})
+		go func() {
+			defer close(published)
+			for i := range n {
+				st.b.Publish(broadcast.Event{Name: "n", Args: []any{i}}, nil)
+			}
+		}()
+		var clients []*enginetest.Conn
+		for range 50 {
+			clients = append(clients, st.client())
+		}
+		<-published
+		for k, c := range clients {
+			got := received(t, c)
+			if len(got) == 0 {
+				continue // it came after the last one
+			}
+			var first int
+			if _, err := fmt.Sscanf(got[0], `42["n",%d]`, &first); err != nil {
+				t.Fatal(err)
+			}
+			for i, p := range got {
+				if p != fmt.Sprintf(`42["n",%d]`, first+i) {
+					t.Fatalf("client %d: %s at place %d behind %s", k, p, i, got[0])
+				}
+			}
+			if first+len(got) != n {
+				t.Errorf("client %d: the last is %s", k, got[len(got)-1])
+			}
+		}
+		st.end()
 	})
 }

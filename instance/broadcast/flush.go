@@ -11,20 +11,39 @@ import (
 // maxJoined bounds the bytes that are joined into one write. At 64 KiB the cost of a write(2) is spread as thin as it gets.
 const maxJoined = 64 << 10
 
-// flush runs on lane k. It carries what waits in the lane's outbox until nothing does.
+// flush runs on lane k. It carries what waits in the lane's outbox until nothing does. If a handler that a send has called panics, the lane's
+// pool reports it; the rest of the batch is dropped, and the lane goes on with the next.
 func (b *Broadcaster) flush(k int) {
+	var rest []delivery
+	defer func() {
+		if len(rest) > 0 {
+			b.stats.drop(Panicked, len(rest))
+			b.again(k)
+		}
+	}()
 	for {
 		batch := b.take(k)
 		if batch == nil {
 			return
 		}
-		for rest := batch; len(rest) > 0; {
+		for rest = batch; len(rest) > 0; {
 			n := run(rest)
 			b.deliver(k, rest[:n])
 			rest = rest[n:]
 		}
 		clear(batch)
 		b.give(k, batch)
+	}
+}
+
+// again has the lane look at its outbox once more.
+func (b *Broadcaster) again(k int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := &b.lanes[k]
+	if b.pool.Do(k, o.job) != nil { // what waits goes with the next event
+		o.queued = false
+		b.signalEmpty()
 	}
 }
 
@@ -63,11 +82,16 @@ func run(q []delivery) int {
 	return n
 }
 
-// deliver sends the packets of ds, which share their rooms, to every matching socket of shard k, joined into one write for each.
+// deliver sends the packets of ds, which share their rooms, to every matching socket of shard k, joined into one write for each. A socket that
+// joined after some of them were published gets only the others.
 func (b *Broadcaster) deliver(k int, ds []delivery) {
 	if len(ds) == 1 {
 		d := ds[0]
-		b.ns.Each(k, d.to, func(s *socketio.Socket) { b.send(s, d.packet, 1, d.volatile) })
+		b.ns.Each(k, d.to, func(s *socketio.Socket) {
+			if d.seq > s.Since() {
+				b.send(s, d.packet, 1, d.volatile)
+			}
+		})
 		return
 	}
 	all := make([]*socketio.Packet, len(ds))
@@ -82,28 +106,28 @@ func (b *Broadcaster) deliver(k int, ds []delivery) {
 	joined := socketio.Join(all...)
 	to := socketio.Selector{Rooms: ds[0].to.Rooms, Except: ds[0].to.Except}
 	b.ns.Each(k, to, func(s *socketio.Socket) {
-		if _, sender := slices.BinarySearch(skips, s.ID()); !sender {
+		if _, sender := slices.BinarySearch(skips, s.ID()); !sender && ds[0].seq > s.Since() {
 			b.send(s, joined, len(ds), ds[0].volatile)
 			return
 		}
-		if own, n := without(ds, s.ID()); n > 0 {
+		if own, n := ownOf(ds, s); n > 0 {
 			b.send(s, own, n, ds[0].volatile)
 		}
 	})
 }
 
-// without joins the packets of ds that are not to be kept from the socket id, and counts them.
-func without(ds []delivery, id string) (*socketio.Packet, int) {
-	var rest []*socketio.Packet
+// ownOf joins the packets of ds that are for s: those that it did not send and that were published after it joined. It counts them.
+func ownOf(ds []delivery, s *socketio.Socket) (*socketio.Packet, int) {
+	var own []*socketio.Packet
 	for _, d := range ds {
-		if d.to.Skip != id {
-			rest = append(rest, d.packet)
+		if d.to.Skip != s.ID() && d.seq > s.Since() {
+			own = append(own, d.packet)
 		}
 	}
-	if len(rest) == 0 {
+	if len(own) == 0 {
 		return nil, 0
 	}
-	return socketio.Join(rest...), len(rest)
+	return socketio.Join(own...), len(own)
 }
 
 // send hands n events in one packet to s and counts what became of them.

@@ -15,11 +15,42 @@ const (
 	Slow                    // the client's queue was full and the client is being disconnected
 	QueueFull               // the client's queue was full and limits.on_full is drop
 	Volatile                // the event is volatile and the client could not take it at once
+	Panicked                // a handler panicked while the event was on its way
 	reasons
 )
 
 func (r Reason) String() string {
-	return [...]string{"gone", "slow", "queue_full", "volatile"}[r]
+	return [...]string{"gone", "slow", "queue_full", "volatile", "panic"}[r]
+}
+
+// Refusal says why a client that came back with a pid got a new socket instead of its old one.
+type Refusal int
+
+// The reasons for which a session is not recovered.
+const (
+	UnknownPID Refusal = iota // never given out, consumed, ended, evicted or over its time
+	BadOffset                 // not an offset; or of an event that is yet to come
+	OtherEpoch                // the offset is of an earlier start
+	Pruned                    // an event that the client may have missed is no longer in the history
+	refusals
+	none = Refusal(-1)
+)
+
+func (r Refusal) String() string {
+	return [...]string{"unknown_pid", "bad_offset", "other_epoch", "pruned"}[r]
+}
+
+// RecoveryStats are about connection state recovery.
+type RecoveryStats struct {
+	Saved    int               // sessions of clients that may come back
+	Events   int               // in the history
+	Bytes    int               // of them
+	Restored uint64            // sessions that were given back
+	Replayed uint64            // events that they had missed; they are part of Sent
+	Expired  uint64            // sessions whose time was over
+	Evicted  uint64            // sessions that had to go because there were too many
+	Lost     uint64            // sessions that were claimed, but events were pruned before they could be sent; those clients are disconnected
+	Refused  map[string]uint64 // by [Refusal]
 }
 
 // Stats are totals since New.
@@ -31,6 +62,7 @@ type Stats struct {
 	Sent     uint64            // events handed to connections, one per recipient
 	Dropped  map[string]uint64 // sends that were not, by [Reason]
 	Waiting  int               // events in the fullest outbox
+	Recovery RecoveryStats
 }
 
 type counters struct {
@@ -38,6 +70,9 @@ type counters struct {
 	accepted, sent            atomic.Uint64
 	full, notRunning, invalid atomic.Uint64
 	dropped                   [reasons]atomic.Uint64
+
+	restored, replayed, expired, evicted, lost atomic.Uint64
+	refusals                                   [refusals]atomic.Uint64
 }
 
 func (c *counters) drop(r Reason, n int) { c.dropped[r].Add(uint64(n)) }
@@ -67,8 +102,16 @@ func (b *Broadcaster) Stats() Stats {
 	for r := range reasons {
 		s.Dropped[r.String()] = c.dropped[r].Load()
 	}
+	s.Recovery = RecoveryStats{
+		Saved: b.sessions.len(), Restored: c.restored.Load(), Replayed: c.replayed.Load(), Expired: c.expired.Load(), Evicted: c.evicted.Load(),
+		Lost: c.lost.Load(), Refused: make(map[string]uint64, refusals),
+	}
+	for r := range refusals {
+		s.Recovery.Refused[r.String()] = c.refusals[r].Load()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	s.Recovery.Events, s.Recovery.Bytes = b.history.n, b.history.bytes
 	s.Seq = b.seq
 	for k := range b.lanes {
 		s.Waiting = max(s.Waiting, len(b.lanes[k].queue))

@@ -73,6 +73,9 @@ func (s *Socket) acknowledged(k packet, attachments [][]byte) {
 	}
 	if f := call.get(); f != nil {
 		var args []json.RawMessage
+		if k.packed.n > 0 {
+			k.data, _ = k.packed.unpack()
+		}
 		if k.data != nil {
 			args = elements(k.data, 0)
 		}

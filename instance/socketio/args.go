@@ -84,10 +84,13 @@ func (e *encoder) blob(p []byte) {
 		e.buf = append(e.buf, "null"...)
 		return
 	}
-	e.buf = append(e.buf, `{"_placeholder":true,"num":`...)
-	e.buf = strconv.AppendInt(e.buf, int64(len(e.attachments)), 10)
-	e.buf = append(e.buf, '}')
+	e.buf = appendPlaceholder(e.buf, len(e.attachments))
 	e.attachments = append(e.attachments, p)
+}
+
+// appendPlaceholder appends what stands for an attachment.
+func appendPlaceholder(dst []byte, num int) []byte {
+	return append(strconv.AppendInt(append(dst, `{"_placeholder":true,"num":`...), int64(num), 10), '}')
 }
 
 // Write lets a json.Encoder append to the buffer.
@@ -171,14 +174,15 @@ func plainSeparators(p []byte) []byte {
 }
 
 // appendString appends s as JSON, escaped no more than JSON demands, as JSON.stringify does it.
-func appendString(dst []byte, s string) []byte {
+func appendString[T string | []byte](dst []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
-			if r, n := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
+			char := string(s[i:min(i+utf8.UTFMax, len(s))]) // too short to be allocated
+			if r, n := utf8.DecodeRuneInString(char); r != utf8.RuneError || n > 1 {
 				i += n
 				continue
 			}

@@ -24,20 +24,10 @@ type client struct {
 var _ engineio.Session = (*client)(nil)
 
 // Message takes one message of the client.
-func (c *client) Message(p []byte, binary bool) {
-	switch {
-	case binary:
-		c.attach(p)
-	case c.partial != nil: // its attachments must come first
-		c.partial = nil
-		c.malformed()
-	default:
-		c.text(p)
-	}
-}
+func (c *client) Message(p []byte, binary bool) { c.srv.codec.take(c, p, binary) }
 
-func (c *client) text(p []byte) {
-	k, err := decode(p, c.srv.options.Load().MaxAttachments)
+// handle takes what the codec made of one message: a packet, of which attachments may be missing still.
+func (c *client) handle(k packet, err error) {
 	if err != nil {
 		c.malformed()
 		return
@@ -52,7 +42,7 @@ func (c *client) text(p []byte) {
 	case connectError:
 		c.violation()
 	default:
-		c.deliver(k, nil)
+		c.deliver(k, k.packed.attachments())
 	}
 }
 
@@ -149,35 +139,40 @@ func (c *client) connect(k packet) {
 		c.refuse(string(k.path), &ConnectError{Message: "Invalid namespace"})
 		return
 	}
-	s := newSocket(ns, c, k.data)
-	if !c.add(s) {
-		return // ended meanwhile
+	s := c.returning(ns, k.data)
+	if s == nil {
+		s = newSocket(ns, c, newID(), k.data)
 	}
-	defer s.exit()
+	if !c.add(s) { // ended meanwhile
+		s.leave(engineio.TransportClose, false)
+		return
+	}
+	later := false
+	defer func() {
+		if !later {
+			s.exit()
+		}
+	}()
 	h := ns.handle()
 	if err := h.Connect(s, s.Auth()); err != nil {
 		s.forget()
 		c.refuse(ns.path, err)
 		return
 	}
-	c.send(ns.text(connect, `{"sid":"`+s.id+`"}`))
-	if !s.admit() { // put out during Connect; exit tells the handler
-		c.send(ns.text(disconnect, ""))
+	if s.recovered {
+		later = true
+		s.resume(h)
 		return
 	}
-	c.srv.waiting.remove(c)
-	if !ns.add(s) { // the namespace was removed
-		s.leave(engineio.ServerDisconnect, true)
-		return
-	}
-	h.Connected(s)
+	s.begin()
+	c.welcome(s, h, nil)
 }
 
 // refuse answers CONNECT_ERROR. The client may try again.
 func (c *client) refuse(path string, err error) {
 	refusal := &ConnectError{Message: err.Error()}
 	_ = errors.As(err, &refusal)
-	e := encoder{buf: appendHead(nil, connectError, 0, path, 0, false)}
+	var e encoder
 	e.buf = appendString(append(e.buf, `{"message":`...), refusal.Message)
 	if refusal.Data != nil {
 		n := len(e.buf)
@@ -186,7 +181,7 @@ func (c *client) refuse(path string, err error) {
 			e.buf = e.buf[:n] // what JSON cannot express is left out
 		}
 	}
-	c.send(engineio.Text(append(e.buf, '}')))
+	c.send(c.srv.codec.control(connectError, path, append(e.buf, '}')))
 }
 
 // send queues a packet that belongs to no joined socket. If the connection is gone there is nobody to tell.
@@ -237,7 +232,7 @@ func (c *client) deliver(k packet, attachments [][]byte) {
 	switch {
 	case k.kind == ack || k.kind == binaryAck:
 		s.acknowledged(k, attachments)
-	case k.data != nil: // an event without payload is tolerated, and is nothing
+	case k.data != nil || k.packed.nameEnd > 0: // an event without payload is tolerated, and is nothing
 		s.dispatch(k, attachments)
 	}
 }

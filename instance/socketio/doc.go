@@ -15,7 +15,7 @@
 // # Ownership
 //
 // The package has one goroutine, the caller of [Server.Run], which closes connections that join nothing. All else happens on the
-// goroutine that read the packet, or that called the method. Received bytes are borrowed: an [Event] and what an [AckFunc] gets must not be
+// goroutine that read the packet, or that called the method, or on a Recoverer's. Received bytes are borrowed: an [Event] and what an [AckFunc] gets must not be
 // kept beyond the call. A [Packet] is encoded once, immutable, and may be sent to any number of sockets. What is kept for a binary packet
 // under way, and for a client that awaits nothing, is bounded by [Options].
 //
@@ -41,6 +41,25 @@
 // the server put the socket out of a namespace are ignored, while the reference server closes the whole connection. A malformed packet ends
 // the connection with the reason "forced close", one that is not allowed at its point with "forced server close".
 //
+// With Options.Parser set to [Msgpack] it speaks what npm's socket.io-msgpack-parser 3.0.2 does, one binary message for each packet. A handler
+// sees no difference: arguments are JSON with attachments, which are made only for those who ask; see [Event.JSON]. Only between servers with
+// different parsers [Namespace.Relay] rewrites what it relays.
+//
+// # Recovery
+//
+// Connection state recovery needs somebody who knows the order of events, and is left to a [Recoverer], as instance/broadcast has one. Without
+// one ([Namespace.Recover]) every CONNECT makes a new socket, nothing is kept, and no packet is changed. With one, a client is told a pid, and may come back
+// with it: the Recoverer hands over what it kept, a socket under the old id goes through the handler's Connect like any other, and the
+// rest of its CONNECT is done when the Recoverer says, on its goroutine: the missed events, then the answer, in one write, then Connected. The
+// reference server sends the missed events first, too: its client holds them back until the answer. [Socket.Recovered] tells the handler. Events that
+// are to be recovered must come from the Recoverer, with their offset ([Namespace.PrepareStamped]); those of [Socket.Emit] and
+// [Namespace.Emit] have none. Unlike the reference server's default, a handler decides about a client that comes back, too, a session is given
+// to one socket only, and one that is still held, by a connection that is dead unnoticed, is taken from it.
+//
+// With the parser [Raw] there is no Socket.IO on the wire at all, only the messages of Engine.IO, so that clients which speak nothing else get the
+// same rooms and broadcasts. It is a parser and not a second implementation beside this one, because all that is above the packets is then the
+// same code, and whoever does not use it pays nothing.
+//
 // # Decisions
 //
 // Payloads are checked but not decoded, so a hub passes on numbers, key order and white space as they came; see [Namespace.Relay]. Pending
@@ -48,4 +67,11 @@
 // that was not asked and one that never comes need no care, and all goes with the socket. The ids still come from one counter for each
 // namespace, so that one packet serves all its receivers. The room of a socket's own id is its entry in the table of ids. There is no cache
 // of encoded packets: the caller holds the Packet.
+//
+// msgpack is read and written by this package, although there are libraries (tinylib/msgp works on byte slices, too). The clients' dialect gives
+// extension type 0 three meanings, so every walk would have to look at each value before the library does, and of the library would be used
+// hardly more than what is a table of prefixes here; its limit of nesting is fixed at 100,000; and this package needs nothing but the standard
+// library so far. A relayed payload is checked in one walk, without a tree and without an allocation, and copied once. Text in it must be UTF-8:
+// the reference repairs what is not, by decoding and encoding everything, and no official client sends it, but browsers end their connection
+// when they receive it.
 package socketio

@@ -12,29 +12,9 @@ func (s *Server) release(e *encoder) {
 	s.scratch.Put(e)
 }
 
-// message encodes an event (with its name) or an acknowledgement (without).
-func (ns *Namespace) message(k kind, id uint64, hasID bool, name *string, args []any) (*engineio.Message, error) {
-	e := ns.srv.scratch.Get().(*encoder)
-	defer ns.srv.release(e)
-	// The head tells the number of attachments, which is known only after the payload. So it is written before the payload, but later.
-	room := headroom + len(ns.path)
-	e.buf = append(e.buf[:0], make([]byte, room)...)
-	if err := e.array(name, args); err != nil {
-		return nil, err
-	}
-	if len(e.attachments) > ns.srv.options.Load().MaxAttachments {
-		return nil, ErrAttachments
-	}
-	var scratch [128]byte
-	head := appendHead(scratch[:0], k, len(e.attachments), ns.path, id, hasID)
-	start := room - len(head)
-	copy(e.buf[start:], head)
-	return batch(e.buf[start:], e.attachments), nil
-}
-
-// text encodes a packet of any other kind.
+// text encodes a packet that is no event and no acknowledgement. payload is valid JSON, or empty.
 func (ns *Namespace) text(k kind, payload string) *engineio.Message {
-	return engineio.Text(append(appendHead(nil, k, 0, ns.path, 0, false), payload...))
+	return ns.srv.codec.control(k, ns.path, []byte(payload))
 }
 
 // batch joins a packet's text with its attachments, so that nothing can come between them.
@@ -56,6 +36,8 @@ type Packet struct {
 	ns   *Namespace // nil if joined of several namespaces' packets, which nobody takes
 	msg  *engineio.Message
 	acks []pendingAck
+
+	stamp int // where Stamp writes; only of stamped packets, before they are sent
 }
 
 // Len returns how many bytes the packet takes on a websocket.

@@ -11,16 +11,17 @@ import (
 // Event is a received event. It and all its bytes are borrowed for the call of [Handler].Event, except that Ack may be called later.
 type Event struct {
 	Name        string          // decoded; for a number, as it was written
-	Payload     json.RawMessage // the array [name, args…]; each binary value is {"_placeholder":true,"num":i}
+	Payload     json.RawMessage // the array [name, args…]; each binary value is {"_placeholder":true,"num":i}. See JSON
 	Attachments [][]byte        // the binary values, by num
 
-	nameEnd  int     // where the name ends in Payload; 0 if the Event was not received
-	socket   *Socket // of an event that wants an acknowledgement
+	packed   arguments // of the msgpack parser: what Payload is made of when somebody wants it
+	nameEnd  int       // where the name ends in Payload; 0 if the Event was not received
+	socket   *Socket   // of an event that wants an acknowledgement
 	id       uint64
 	answered bool // guarded by client.mu
 }
 
-// Args returns the arguments, without copying. Without attachments a placeholder is an object like any other.
+// Args returns the arguments, which are parts of Payload. Without attachments a placeholder is an object like any other.
 func (e *Event) Args() []json.RawMessage {
 	end, err := e.end()
 	if err != nil {
@@ -29,15 +30,26 @@ func (e *Event) Args() []json.RawMessage {
 	return elements(e.Payload, end)
 }
 
+// JSON returns Payload, which an event that came as msgpack has only after the first call of JSON, Args or Values: most are relayed as they are.
+// There, dates are strings as JSON.stringify writes them, numbers that are none are null, and if there are attachments, the key "_placeholder"
+// of an object that is data, and would be mistaken for a placeholder, is false.
+func (e *Event) JSON() json.RawMessage {
+	if e.Payload == nil && e.packed.n > 0 {
+		e.Payload, e.nameEnd = e.packed.unpack()
+	}
+	return e.Payload
+}
+
 // end returns where the name ends in the payload, which is checked if it was not received.
 func (e *Event) end() (int, error) {
+	p := e.JSON()
 	if e.nameEnd > 0 {
 		return e.nameEnd, nil
 	}
-	if !json.Valid(e.Payload) {
+	if !json.Valid(p) {
 		return 0, errJSON
 	}
-	name, end, ok := firstElement(e.Payload)
+	name, end, ok := firstElement(p)
 	if !ok {
 		return 0, errPayload
 	}
@@ -60,7 +72,7 @@ func (e *Event) Ack(args ...any) error {
 		return nil
 	}
 	s := e.socket
-	m, err := s.ns.message(ack, e.id, true, nil, args)
+	m, err := s.ns.srv.codec.encode(s.ns.srv, draft{kind: ack, hasID: true, id: e.id, path: s.ns.path, args: args})
 	if err != nil {
 		return err
 	}
@@ -90,8 +102,9 @@ func (s *Socket) dispatch(k packet, attachments [][]byte) {
 		e = srv.events.Get().(*Event)
 	}
 	e.Name, e.Payload, e.Attachments, e.nameEnd = srv.names.string(k.name), k.data, attachments, k.nameEnd
+	e.packed = k.packed
 	s.ns.handle().Event(s, e)
-	e.Payload, e.Attachments, e.nameEnd = nil, nil, 0
+	e.Payload, e.Attachments, e.packed, e.nameEnd = nil, nil, arguments{}, 0
 	if !k.hasID { // one that wants an answer may be kept for it
 		srv.events.Put(e)
 	}

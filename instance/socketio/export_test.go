@@ -81,7 +81,7 @@ func (ns *Namespace) CheckRooms() string {
 		h.mu.RLock()
 		defer h.mu.RUnlock()
 		for at, s := range h.all {
-			if s.at != at || h.byID[s.id] != s {
+			if int(s.at) != at || h.byID[s.id] != s {
 				return "socket " + s.id
 			}
 			for slot, m := range s.rooms {
@@ -103,3 +103,6 @@ func (ns *Namespace) CheckRooms() string {
 	}
 	return ""
 }
+
+// Resumption reads what a CONNECT says about recovery.
+func Resumption(auth []byte) (pid, offset string, seen bool) { return resumption(auth) }

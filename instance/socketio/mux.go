@@ -14,7 +14,8 @@ type Handler interface {
 	// has been joined yet: rooms that s joins count from Connected on, and what it emits goes out before the reply.
 	Connect(s *Socket, auth json.RawMessage) error
 
-	// Connected is called when s is in the namespace and the reply to its client is queued.
+	// Connected is called when s is in the namespace and the reply to its client is queued; for a socket that was recovered, on a goroutine
+	// of the [Recoverer].
 	Connected(s *Socket)
 
 	// Event is called for each event of the client. e and all its bytes are borrowed for the call.

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"sync/atomic"
 )
@@ -12,6 +11,8 @@ var (
 	ErrReserved = errors.New("socketio: event name is reserved")
 	// ErrAttachments is returned for more binary values than Options.MaxAttachments.
 	ErrAttachments = errors.New("socketio: too many binary attachments")
+	// ErrRooms is returned for more rooms than Options.MaxRooms.
+	ErrRooms = errors.New("socketio: too many rooms")
 	// ErrNamespace is returned for a packet that was prepared for another namespace.
 	ErrNamespace = errors.New("socketio: packet belongs to another namespace")
 )
@@ -24,6 +25,9 @@ type Namespace struct {
 	shards  []shard
 	handler atomic.Pointer[Handler]
 	lastAck atomic.Uint64
+	number  atomic.Pointer[func() uint64]
+
+	recoverer atomic.Pointer[Recoverer] // nil = lost sockets do not come back
 }
 
 func newNamespace(s *Server, path string) *Namespace {
@@ -38,6 +42,17 @@ func (ns *Namespace) Path() string { return ns.path }
 // Handle sets the handler. Without one everybody is let in and events are ignored. A handler that is replaced gets no further calls,
 // also not the Disconnect of the sockets it has let in.
 func (ns *Namespace) Handle(h Handler) { ns.handler.Store(&h) }
+
+// Number sets where sockets that join from now on get their position from: the number of the last event that is published. f is called with
+// a lock held and must only read.
+func (ns *Namespace) Number(f func() uint64) { ns.number.Store(&f) }
+
+func (ns *Namespace) position() uint64 {
+	if f := ns.number.Load(); f != nil {
+		return (*f)()
+	}
+	return 0
+}
 
 func (ns *Namespace) handle() Handler { return *ns.handler.Load() }
 
@@ -146,33 +161,21 @@ func (ns *Namespace) Prepare(name string, ack AckFunc, args ...any) (*Packet, er
 		p.acks = []pendingAck{{id: id, call: &ackCall{f: ack}}}
 	}
 	var err error
-	if p.msg, err = ns.message(event, id, ack != nil, &name, args); err != nil {
+	if p.msg, err = ns.srv.codec.encode(ns.srv, draft{kind: event, hasID: ack != nil, id: id, path: ns.path, name: name, args: args}); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
 // Relay encodes a received event again, for any number of sockets, under another name unless name is "". Its arguments and attachments are not
-// decoded; they are copied.
+// decoded; they are copied. One that came by another [Parser] than this server's is rewritten.
 func (ns *Namespace) Relay(e *Event, name string) (*Packet, error) {
 	if reserved(name) || name == "" && reserved(e.Name) {
 		return nil, ErrReserved
 	}
-	if len(e.Attachments) > ns.srv.options.Load().MaxAttachments {
-		return nil, ErrAttachments
-	}
-	end, err := e.end()
+	m, err := ns.srv.codec.encode(ns.srv, draft{kind: event, path: ns.path, name: name, relay: e})
 	if err != nil {
-		return nil, fmt.Errorf("relay: %w", err)
+		return nil, err
 	}
-	enc := ns.srv.scratch.Get().(*encoder)
-	defer ns.srv.release(enc)
-	enc.buf = appendHead(enc.buf[:0], event, len(e.Attachments), ns.path, 0, false)
-	if name == "" {
-		enc.buf = append(enc.buf, e.Payload...)
-	} else {
-		enc.buf = appendString(append(enc.buf, '['), name)
-		enc.buf = append(enc.buf, e.Payload[end:]...)
-	}
-	return &Packet{ns: ns, msg: batch(enc.buf, e.Attachments)}, nil
+	return &Packet{ns: ns, msg: m}, nil
 }

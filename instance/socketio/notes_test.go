@@ -62,7 +62,7 @@ func (n *notes) Connected(s *socketio.Socket) {
 
 // Event implements socketio.Handler.
 func (n *notes) Event(s *socketio.Socket, e *socketio.Event) {
-	defer n.enter(s, "event %s %s", s.Namespace().Path(), e.Payload)()
+	defer n.enter(s, "event %s %s", s.Namespace().Path(), e.JSON())()
 	if n.event != nil {
 		n.event(s, e)
 	}

@@ -40,12 +40,13 @@ var mainPath = []byte("/")
 type packet struct {
 	kind        kind
 	hasID       bool
-	attachments int    // 1 or more for the binary kinds, else 0
-	id          uint64 // of an acknowledgement, if hasID
-	path        []byte // the namespace, verbatim; "/" if the packet names none
-	data        []byte // the JSON payload; nil if absent
-	name        []byte // events with a payload: the decoded name
-	nameEnd     int    // where the name ends in data
+	attachments int       // 1 or more for the binary kinds, else 0
+	id          uint64    // of an acknowledgement, if hasID
+	path        []byte    // the namespace, verbatim; "/" if the packet names none
+	data        []byte    // the JSON payload; nil if absent
+	name        []byte    // events with a payload: the decoded name
+	nameEnd     int       // where the name ends in data
+	packed      arguments // events and acknowledgements of the msgpack parser: their payload, instead of data
 }
 
 // decode reads

@@ -68,7 +68,10 @@ func (h *shard) add(s *Socket) bool {
 	if h.byID == nil {
 		h.byID = map[string]*Socket{}
 	}
-	s.place, s.at = inside, len(h.all)
+	s.place, s.at, s.entered = inside, int32(len(h.all)), true
+	if !s.recovered { // one that comes back gets what waits for its lane
+		s.since = s.ns.position()
+	}
 	h.all = append(h.all, s)
 	h.byID[s.id] = s
 	early := s.rooms
@@ -99,6 +102,17 @@ func (h *shard) remove(s *Socket) {
 	delete(h.byID, s.id)
 }
 
+// detach is remove. It returns the rooms of s, unless they are forgotten already, and whether it was ever inside.
+func (h *shard) detach(s *Socket) (rooms []string, entered, ok bool) {
+	h.remove(s)
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, m := range s.rooms {
+		rooms = append(rooms, m.room.name)
+	}
+	return rooms, s.entered, s.place != gone
+}
+
 // shrink returns p, or a copy of it if most of its memory is unused, so that a crowd leaves nothing behind.
 func shrink[T any](p []T) []T {
 	if cap(p) < 64 || len(p) > cap(p)/4 {
@@ -117,6 +131,19 @@ func (h *shard) join(s *Socket, name string) {
 		return
 	}
 	h.link(s, name)
+}
+
+// unknown returns how many rooms join would add to those of s.
+func (h *shard) unknown(s *Socket, rooms []string) (n int) {
+	if s.place >= leaving {
+		return 0
+	}
+	for i, name := range rooms {
+		if name != s.id && h.index(s, name) < 0 && !slices.Contains(rooms[:i], name) {
+			n++
+		}
+	}
+	return n
 }
 
 // link makes s a member; it is not one yet.

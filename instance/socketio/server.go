@@ -14,6 +14,7 @@ import (
 type Server struct {
 	options atomic.Pointer[Options]
 	open    func(*Namespace) bool
+	codec   codec
 	names   names
 	waiting waiting   // connections that have not joined any namespace yet
 	scratch sync.Pool // of *encoder
@@ -33,7 +34,7 @@ type opening struct {
 
 // NewServer returns a server without namespaces; also "/" exists only after [Server.Of].
 func NewServer(o Options) *Server {
-	s := &Server{open: o.Open, namespaces: map[string]*Namespace{}, opening: map[string]*opening{}}
+	s := &Server{open: o.Open, codec: o.Parser.codec(), namespaces: map[string]*Namespace{}, opening: map[string]*opening{}}
 	s.options.Store(o.filled())
 	s.waiting.wake = make(chan struct{}, 1)
 	s.scratch.New = func() any { return new(encoder) }
@@ -42,7 +43,7 @@ func NewServer(o Options) *Server {
 	return s
 }
 
-// Configure replaces ConnectTimeout, MaxAttachments and MaxPending. They hold at once, also for open connections.
+// Configure replaces ConnectTimeout, MaxAttachments, MaxPending and MaxRooms. They hold at once, also for open connections.
 func (s *Server) Configure(o Options) {
 	n := o.filled()
 	n.Shards = s.options.Load().Shards
@@ -54,11 +55,14 @@ func (s *Server) Configure(o Options) {
 func (s *Server) Accept(conn *engineio.Socket) engineio.Session {
 	c := &client{srv: s, conn: conn}
 	s.waiting.add(c)
+	if e, ok := s.codec.(raw); ok {
+		e.enter(c)
+	}
 	return c
 }
 
 // Of returns the namespace with this path and creates it if necessary. A path without a leading "/" gets one. No client can name a
-// path that holds a comma.
+// path that holds a comma, unless it speaks msgpack.
 func (s *Server) Of(path string) *Namespace {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
@@ -69,7 +73,7 @@ func (s *Server) Of(path string) *Namespace {
 		return ns
 	}
 	var ns *Namespace
-	if o := s.opening[path]; o != nil {
+	if o := s.opening[path]; o != nil && !o.ns.closed() {
 		ns = o.ns // whatever Open answers, it exists now
 	} else {
 		ns = newNamespace(s, path)
@@ -91,6 +95,9 @@ func (s *Server) Remove(path string) {
 	s.mu.Lock()
 	ns := s.namespaces[path]
 	delete(s.namespaces, path)
+	if o := s.opening[path]; ns == nil && o != nil {
+		ns = o.ns // its client is told that it does not exist
+	}
 	s.mu.Unlock()
 	if ns == nil {
 		return
@@ -105,7 +112,7 @@ func (s *Server) lookup(path []byte) *Namespace {
 	s.mu.RLock()
 	ns := s.namespaces[string(path)]
 	s.mu.RUnlock()
-	if ns != nil || s.open == nil {
+	if ns != nil || s.open == nil || len(path) == 0 || path[0] != '/' {
 		return ns
 	}
 	s.ask(string(path))

@@ -12,19 +12,24 @@ type Socket struct {
 	client *client
 	id     string
 	auth   json.RawMessage // nil stands for {}
-	shard  int
+	shard  int32
+
+	recovered bool // it is the successor of another socket
 
 	// Guarded by client.mu.
-	state  state
-	busy   bool // a method of the handler is running for it
-	owed   bool // the handler's Disconnect is to be called
-	reason engineio.Reason
-	acks   []pendingAck // ordered by id
+	state    state
+	busy     bool     // a method of the handler is running for it
+	owed     bool     // the handler's Disconnect is to be called
+	recovery Recovery // nil = its client cannot come back
+	reason   engineio.Reason
+	acks     []pendingAck // ordered by id
 
 	// Guarded by the shard's mu.
-	place place
-	at    int // index in shard.all
-	rooms []membership
+	place   place
+	entered bool  // it was inside at some time
+	at      int32 // index in shard.all
+	rooms   []membership
+	since   uint64 // see Since; does not change any more once the socket is in its shard
 }
 
 type state uint8
@@ -36,12 +41,12 @@ const (
 )
 
 // newSocket returns a socket for whose Connect the handler is about to be called.
-func newSocket(ns *Namespace, c *client, auth []byte) *Socket {
-	s := &Socket{ns: ns, client: c, id: newID(), busy: true}
+func newSocket(ns *Namespace, c *client, id string, auth []byte) *Socket {
+	s := &Socket{ns: ns, client: c, id: id, busy: true}
 	if len(auth) > 0 {
 		s.auth = append(s.auth, auth...)
 	}
-	s.shard = ns.shardOf(s.id)
+	s.shard = int32(ns.shardOf(s.id))
 	return s
 }
 
@@ -54,8 +59,12 @@ func (s *Socket) Conn() *engineio.Socket { return s.client.conn }
 // Namespace returns the namespace.
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
+// Since returns the position of its namespace when the socket joined, for the f of [Namespace.Each]: events up to there are older than the
+// socket and not for it. It is 0 for a socket that was recovered.
+func (s *Socket) Since() uint64 { return s.since }
+
 // Shard returns the number of the shard that the socket is in, for life.
-func (s *Socket) Shard() int { return s.shard }
+func (s *Socket) Shard() int { return int(s.shard) }
 
 // Auth returns the object that came with the client's CONNECT, or {}. It must not be changed.
 func (s *Socket) Auth() json.RawMessage {
@@ -65,14 +74,26 @@ func (s *Socket) Auth() json.RawMessage {
 	return s.auth
 }
 
-// Join puts the socket into rooms. During Connect they are noted, and count from Connected on.
-func (s *Socket) Join(rooms ...string) {
+// Join puts the socket into rooms. During Connect they are noted, and count from Connected on. With more than Options.MaxRooms it joins none of
+// them and returns ErrRooms.
+func (s *Socket) Join(rooms ...string) error {
+	return s.join(rooms, s.ns.srv.options.Load().MaxRooms)
+}
+
+// join is Join with any limit; 0 is none.
+func (s *Socket) join(rooms []string, limit int) error {
 	h := s.ns.shard(s)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if limit > 0 && len(s.rooms)+len(rooms) > limit {
+		if n := h.unknown(s, rooms); n > 0 && len(s.rooms)+n > limit {
+			return ErrRooms
+		}
+	}
 	for _, name := range rooms {
 		h.join(s, name)
 	}
+	return nil
 }
 
 // Leave takes the socket out of rooms. It cannot leave the room of its own id.
@@ -158,26 +179,13 @@ func (s *Socket) Disconnect(closeConn bool) {
 	s.client.conn.Close(engineio.ForcedServerClose)
 }
 
-// admit makes a connecting socket a joined one. From here on the handler's Disconnect is owed. It is false if the socket was put out
-// during Connect.
-func (s *Socket) admit() bool {
-	s.client.mu.Lock()
-	defer s.client.mu.Unlock()
-	s.owed = true
-	if s.state != connecting {
-		return false
-	}
-	s.state = joined
-	return true
-}
-
 // forget drops a socket that the handler has refused.
 func (s *Socket) forget() {
 	s.client.mu.Lock()
 	s.state = left
 	s.client.remove(s)
 	s.client.mu.Unlock()
-	s.ns.remove(s)
+	s.depart(engineio.TransportClose) // it may be let in another time
 }
 
 // leave is the only way out of a namespace for a socket that was let in. It stays in the client's table, where it shows
@@ -197,8 +205,11 @@ func (s *Socket) leave(r engineio.Reason, notify bool) {
 	c.mu.Unlock()
 	if notify {
 		c.send(s.ns.text(disconnect, ""))
+		if c.srv.codec == codec(raw{}) {
+			c.conn.Close(engineio.ForcedServerClose)
+		}
 	}
-	s.ns.remove(s)
+	s.depart(r)
 	if call {
 		s.farewell()
 	}
@@ -218,6 +229,7 @@ func (s *Socket) exit() {
 
 // farewell calls the handler's Disconnect.
 func (s *Socket) farewell() {
+	s.depart(s.reason)
 	h := s.ns.shard(s)
 	defer func() {
 		h.mu.Lock()
