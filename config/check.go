@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,7 +35,7 @@ func (d *decoder) check(n *node, f field, v reflect.Value) {
 		case "unique":
 			d.unique(n, v)
 		case "oneof":
-			each(n, v, func(n *node, v reflect.Value) { d.oneOf(n, v.String(), strings.Split(arg, "|"), f.Tag.Get("soon")) })
+			each(n, v, func(n *node, v reflect.Value) { d.oneOf(n, v.String(), strings.Split(arg, "|")) })
 		default:
 			each(n, v, func(n *node, v reflect.Value) {
 				if err := forms[name](v.String()); err != nil {
@@ -91,14 +92,8 @@ func (d *decoder) unique(n *node, v reflect.Value) {
 	})
 }
 
-func (d *decoder) oneOf(n *node, s string, words []string, soon string) {
-	for _, w := range words {
-		if w != s {
-			continue
-		}
-		if soon != "" && !d.later && strings.Contains("|"+soon+"|", "|"+s+"|") {
-			d.at(n, "%q is not supported yet", s)
-		}
+func (d *decoder) oneOf(n *node, s string, words []string) {
+	if slices.Contains(words, s) {
 		return
 	}
 	d.at(n, "must be %s, not %q", list(words), cut(s)).Hint = nearest(s, words)

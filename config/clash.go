@@ -2,6 +2,9 @@ package config
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -24,7 +27,7 @@ func (t taken) give(port int, c claim) { t[port] = append(t[port], c) }
 // holder returns who has a port on an address that overlaps with host, or nil.
 func (t taken) holder(host string, port int) *claim {
 	for i, c := range t[port] {
-		if overlap(c.host, host) {
+		if Overlap(c.host, host) {
 			return &t[port][i]
 		}
 	}
@@ -39,27 +42,67 @@ func (l *loader) clashes(root *node, merged map[string]*node) {
 		given.give(c.port.First, c)
 	}
 	fixed, ranges := l.claims(merged)
-	for _, c := range fixed {
-		if other := given.holder(c.host, c.port.First); other != nil {
+	given.share(fixed, ranges, func(c claim, other *claim) {
+		fault := l.at(c.at, "%s", c.lost(other))
+		fault.Key = "instance." + quoteKey(c.by) + ".port"
+		if other != nil {
 			where := other.at.src.fault(other.at.off, "")
-			l.at(c.at, "%s is also the address of %s (%s:%d)", net.JoinHostPort(c.host, c.port.String()), other.by, where.File, where.Line).
-				Key = "instance." + quoteKey(c.by) + ".port"
+			fault.Message += fmt.Sprintf(" (%s:%d)", where.File, where.Line)
+		}
+	})
+}
+
+// Clash returns why the enabled instances of c cannot all have their address, or nil. What [Load] returns never clashes; this is the
+// same rule for a Config that was made otherwise.
+func Clash(c *Config) error {
+	var fixed, ranges []claim
+	for _, name := range slices.Sorted(maps.Keys(c.Instances)) {
+		x := c.Instances[name]
+		switch one := (claim{by: name, host: x.Host, port: x.Port}); {
+		case !x.Enabled || x.Port.First == 0:
+		case x.Port.Fixed():
+			fixed = append(fixed, one)
+		default:
+			ranges = append(ranges, one)
+		}
+	}
+	slices.SortStableFunc(ranges, func(a, b claim) int { return cmp.Compare(a.port.Last, b.port.Last) })
+	var faults []error
+	make(taken).share(fixed, ranges, func(c claim, other *claim) {
+		faults = append(faults, fmt.Errorf("instance.%s: %s", quoteKey(c.by), c.lost(other)))
+	})
+	return errors.Join(faults...)
+}
+
+// share gives each claim its address, and calls lost with each that gets none and, unless it is a range, with who has it. Fixed ports
+// come first; ranges have to be in the order of their ends.
+func (t taken) share(fixed, ranges []claim, lost func(c claim, other *claim)) {
+	for _, c := range fixed {
+		if other := t.holder(c.host, c.port.First); other != nil {
+			lost(c, other)
 			continue
 		}
-		given.give(c.port.First, named(c))
+		t.give(c.port.First, named(c))
 	}
 	for _, c := range ranges {
 		port := c.port.First
-		for port <= c.port.Last && given.holder(c.host, port) != nil {
+		for port <= c.port.Last && t.holder(c.host, port) != nil {
 			port++
 		}
 		if port > c.port.Last {
-			l.at(c.at, "every port of %s on %s is the address of another instance", c.port, c.host).
-				Key = "instance." + quoteKey(c.by) + ".port"
+			lost(c, nil)
 			continue
 		}
-		given.give(port, named(c))
+		t.give(port, named(c))
 	}
+}
+
+// lost says that c gets no address, since other has it or, for a range, all others together.
+func (c claim) lost(other *claim) string {
+	if other == nil {
+		return fmt.Sprintf("every port of %s on %s is the address of another instance", c.port, c.host)
+	}
+	return fmt.Sprintf("%s is also the address of %s", net.JoinHostPort(c.host, c.port.String()), other.by)
 }
 
 func named(c claim) claim {
@@ -106,10 +149,10 @@ func (l *loader) adminClaim(root *node) (claim, bool) {
 	return claim{by: "admin.listen", at: n, host: host, port: p}, true
 }
 
-// overlap reports whether two hosts cannot both be bound on one port. "::" takes the IPv4 addresses too, as Go binds it; 127.0.0.1
+// Overlap reports whether two hosts cannot both be bound on one port. "::" takes the IPv4 addresses too, as Go binds it; 127.0.0.1
 // and ::1 coexist, and so do two addresses of 127.0.0.0/8. A name could be any address, so it overlaps only with itself and
 // with what takes all; localhost is bound as 127.0.0.1.
-func overlap(a, b string) bool {
+func Overlap(a, b string) bool {
 	x, y := address(a), address(b)
 	switch {
 	case all(a, x) && all(b, y):

@@ -65,6 +65,10 @@ func diffInstance(name string, old, new *Instance) []Change {
 		return nil
 	}
 	changes := diffLeaves(name, leavesOf(nil, old), leavesOf(nil, new))
+	if old.ClientDir == new.ClientDir && old.ClientStamp != new.ClientStamp {
+		changes = append(changes, Change{Instance: name, Key: "client_dir", Class: Live, Old: quote(old.ClientDir), New: "changed on disk"})
+		slices.SortStableFunc(changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
+	}
 	for i, c := range changes {
 		switch {
 		case c.Key != "enabled":

@@ -21,7 +21,8 @@ func digest(c *Config) string {
 	h.Write(b)
 	for _, name := range slices.Sorted(maps.Keys(c.Instances)) {
 		b = append(append(b[:0], quoteKey(name)...), '\n')
-		h.Write(digestTable(b, reflect.ValueOf(c.Instances[name]).Elem()))
+		x := c.Instances[name]
+		h.Write(append(digestTable(b, reflect.ValueOf(x).Elem()), x.ClientStamp...))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

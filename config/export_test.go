@@ -21,7 +21,6 @@ var Find = find
 var (
 	Expand        = expand
 	Nearest       = nearest
-	Overlap       = overlap
 	ParseDuration = parseDuration
 	ParseSize     = parseSize
 	ParsePort     = parsePort

@@ -38,7 +38,7 @@ type loader struct {
 }
 
 func load(path string, lookup func(string) (string, bool), later bool) (*Config, error) {
-	l := &loader{named: path, config: &Config{Instances: make(map[string]*Instance)}}
+	l := &loader{named: path, config: &Config{Instances: make(map[string]*Instance), origins: make(map[string]origin)}}
 	l.decoder = decoder{faults: &l.faults, lookup: lookup, files: &l.secrets, looked: &l.looked, later: later}
 	abs, err := filepath.Abs(path)
 	if err != nil || path == "" {
@@ -56,6 +56,9 @@ func load(path string, lookup func(string) (string, bool), later bool) (*Config,
 	l.config.Files = l.read
 	for _, f := range l.secrets {
 		l.config.Files = add(l.config.Files, f)
+	}
+	for _, x := range l.config.Instances {
+		x.ClientStamp = stamp(x.ClientDir)
 	}
 	l.config.Digest = digest(l.config)
 	return l.config, nil
@@ -167,6 +170,7 @@ func (i *instances) decode(defaults *node) {
 		i.fill(n, reflect.ValueOf(x).Elem())
 		i.checkInstance(n, x)
 		i.config.Instances[name], i.merged[name] = x, n
+		i.config.origins[name] = origin{i.tables[name].place(), n.get("host").place(), n.get("port").place()}
 	}
 }
 

@@ -56,6 +56,15 @@ func (l *loader) checkInstance(n *node, x *Instance) {
 	if health := strings.TrimSuffix(x.Path, "/"); (health == "" || health == "/healthz" || health == "/readyz") && l.sound(n, []string{"path"}) {
 		l.below(n, []string{"path"}, "%q is needed for other answers of the instance", x.Path)
 	}
+	if x.Protocol == "engine.io" && !slices.Equal(x.Namespaces, []string{"/"}) && l.sound(n, []string{"protocol"}, []string{"namespaces"}) {
+		l.below(n, []string{"namespaces"}, `must be ["/"] with protocol = "engine.io", which knows no other`)
+	}
+	if x.Protocol == "engine.io" && x.Parser != "default" && l.sound(n, []string{"protocol"}, []string{"parser"}) {
+		l.below(n, []string{"parser"}, `must be "default" with protocol = "engine.io", which has no packets to parse`)
+	}
+	if replay := []string{"history", "replay"}; x.History.Replay != "none" && x.History.Replay != "missed" && !l.later && l.sound(n, replay) {
+		l.below(n, replay, "%q is not supported yet", x.History.Replay)
+	}
 	l.ordered(n, []string{"retry"}, x.Retry.Initial, x.Retry.Max)
 	l.checkTables(n, x)
 }

@@ -8,7 +8,7 @@ package config
 //	check    what a written value must be, see check.go
 //	path     the value is a path: any, file (must exist), secret (its content is the value of the key without "_file")
 //	later    the key is known but refused when it is written
-//	soon     values that are known but refused, separated by |
+//	soon     values that are known but refused, for the reference
 
 // Config is one checked revision of the file. It is immutable after [Load]: nobody may write to it.
 type Config struct {
@@ -21,6 +21,8 @@ type Config struct {
 	Admin     Admin
 	Log       Log
 	Instances map[string]*Instance
+
+	origins map[string]origin // by instance
 }
 
 // Fleet holds what concerns all instances: the table [fleet].
@@ -67,8 +69,8 @@ type Instance struct {
 	Port    Port   `toml:"port" reload:"rebind"`                           // required
 	Project string `toml:"project" default:"." reload:"worker" path:"any"` // absolute after Load
 
-	Protocol   string   `toml:"protocol" default:"socket.io" reload:"restart" check:"oneof=socket.io|engine.io" soon:"engine.io"` // or engine.io
-	Parser     string   `toml:"parser" default:"default" reload:"restart" check:"oneof=default|msgpack" soon:"msgpack"`           // or msgpack
+	Protocol   string   `toml:"protocol" default:"socket.io" reload:"restart" check:"oneof=socket.io|engine.io"` // or engine.io
+	Parser     string   `toml:"parser" default:"default" reload:"restart" check:"oneof=default|msgpack"`         // or msgpack
 	Path       string   `toml:"path" default:"/socket.io/" reload:"restart" check:"slash"`
 	Transports []string `toml:"transports" default:"[\"polling\", \"websocket\"]" reload:"new" check:"some,unique,oneof=polling|websocket"`
 	Namespaces []string `toml:"namespaces" default:"[\"/\"]" reload:"live" check:"some,unique,namespace"`
@@ -82,9 +84,10 @@ type Instance struct {
 
 	CORS           CORS     `toml:"cors"`
 	Hosts          []string `toml:"hosts" default:"[]" reload:"live" check:"unique,hostname"`
-	TrustedProxies []string `toml:"trusted_proxies" default:"[]" reload:"live" later:"true" check:"unique,prefix"`
-	Cookie         string   `toml:"cookie" default:"" reload:"new" later:"true" check:"token"`
-	ClientDir      string   `toml:"client_dir" default:"" reload:"live" later:"true" path:"any"`
+	TrustedProxies []string `toml:"trusted_proxies" default:"[]" reload:"live" check:"unique,prefix"`
+	Cookie         string   `toml:"cookie" default:"" reload:"new" check:"token"`
+	ClientDir      string   `toml:"client_dir" default:"" reload:"live" path:"any"`
+	ClientStamp    string   `toml:"-"` // of what lies in client_dir, so that a reload notices a change there
 
 	Limits   Limits   `toml:"limits"`
 	Recovery Recovery `toml:"recovery"`
@@ -111,9 +114,9 @@ type Ping struct {
 
 // Compression says what is deflated.
 type Compression struct {
-	WebSocket bool `toml:"websocket" default:"false" reload:"new" later:"true"`
-	HTTP      bool `toml:"http" default:"true" reload:"new" later:"true"`
-	Threshold Size `toml:"threshold" default:"1KiB" reload:"new" later:"true"`
+	WebSocket bool `toml:"websocket" default:"false" reload:"new"` // permessage-deflate
+	HTTP      bool `toml:"http" default:"true" reload:"new"`       // answers to polls
+	Threshold Size `toml:"threshold" default:"1KiB" reload:"new"`  // what is shorter is sent as it is
 }
 
 // CORS says which web pages may talk to the instance. A request whose Origin is not allowed is refused.
@@ -125,27 +128,27 @@ type CORS struct {
 // Limits bound what clients may use. 0 means no limit where that is possible.
 type Limits struct {
 	Clients         int    `toml:"clients" default:"10000" reload:"live"`
-	PerAddress      int    `toml:"per_address" default:"0" reload:"live" later:"true"`
-	RoomsPerClient  int    `toml:"rooms_per_client" default:"100" reload:"live" later:"true"`
+	PerAddress      int    `toml:"per_address" default:"0" reload:"live"`
+	RoomsPerClient  int    `toml:"rooms_per_client" default:"100" reload:"live"`
 	Attachments     int    `toml:"attachments" default:"10" reload:"live"`
-	EventsPerSecond int    `toml:"events_per_second" default:"0" reload:"live" later:"true"`
-	Burst           int    `toml:"burst" default:"0" reload:"live" later:"true"`
-	OnExceed        string `toml:"on_exceed" default:"drop" reload:"live" later:"true" check:"oneof=drop|disconnect"`
+	EventsPerSecond int    `toml:"events_per_second" default:"0" reload:"live"`
+	Burst           int    `toml:"burst" default:"0" reload:"live"`
+	OnExceed        string `toml:"on_exceed" default:"drop" reload:"live" check:"oneof=drop|disconnect"`
 	Queue           Size   `toml:"queue" default:"1MiB" reload:"live" check:"positive"`
 	OnFull          string `toml:"on_full" default:"disconnect" reload:"live" check:"oneof=disconnect|drop"` // disconnect or drop
 }
 
 // Recovery is Socket.IO's connection state recovery.
 type Recovery struct {
-	Window Duration `toml:"window" default:"0s" reload:"live" later:"true"`
+	Window Duration `toml:"window" default:"0s" reload:"live"` // 0 = off
 }
 
 // History bounds what is kept for replay.
 type History struct {
-	Size     int      `toml:"size" default:"1000" reload:"live" later:"true"`
-	MaxBytes Size     `toml:"max_bytes" default:"8MiB" reload:"live" later:"true"`
-	TTL      Duration `toml:"ttl" default:"0s" reload:"live" later:"true"`
-	Replay   string   `toml:"replay" default:"missed" reload:"live" later:"true" check:"replay"` // none, missed, last:N or all
+	Size     int      `toml:"size" default:"1000" reload:"live"`
+	MaxBytes Size     `toml:"max_bytes" default:"8MiB" reload:"live"`
+	TTL      Duration `toml:"ttl" default:"0s" reload:"live"`                                            // 0 = any age
+	Replay   string   `toml:"replay" default:"missed" reload:"live" check:"replay" soon:"last:N or all"` // none, missed, last:N or all
 }
 
 // Retry is the policy for events that ask for an acknowledgement.

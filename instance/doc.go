@@ -19,6 +19,17 @@
 // them in the reverse order when its context ends: no new connections, clients closed over the drain time, broadcasters and lanes emptied,
 // connections gone. Listeners belong to the fleet, which may move one to another instance at any time.
 //
+// # Limits
+//
+// What clients may use is bounded before it is read where that is possible: connections of one address at accept, sessions at the handshake, a
+// body at its header, events before they are routed ([Instance.Stats] counts each refusal with its layer and reason). The connections of an
+// address are counted by the transport and not at the handshake, because who never sends a request is to be limited too; behind a trusted proxy
+// a connection counts for the client whose request it carries. The rate of events is kept per connection, over all its namespaces.
+//
+// # Protocol
+//
+// With protocol "engine.io" the same parts carry plain messages, see socketio.Raw: rooms, order and limits are those of a Socket.IO instance.
+//
 // # Concurrency
 //
 // What an edit may change while clients stay connected stands in one immutable settings value behind an atomic pointer; [Instance.Apply]

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,32 +67,31 @@ type running struct {
 }
 
 // run starts an instance and waits until it is ready. It is stopped with the test if the test has not done so.
-func run(t testing.TB, l *transport.Loops, c *config.Instance) *running {
+func run(t testing.TB, l *transport.Loops, c *config.Instance, prepare ...func(*instance.Instance)) *running {
 	t.Helper()
 	in, err := instance.New("test", c, instance.Env{Loops: l, MaxFiles: 4096, Drain: func() time.Duration { return 100 * time.Millisecond }})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, p := range prepare {
+		p(in)
 	}
 	ln := listen(t)
 	in.Serve(ln)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- in.Run(ctx) }()
-	var result error
-	stopped := false
 	r := &running{Instance: in, ln: ln, addr: ln.Addr().String()}
 	r.stop = func() error { cancel(); return r.wait() }
-	r.wait = func() error {
-		if !stopped {
-			stopped = true
-			select {
-			case result = <-ended:
-			case <-time.After(patience):
-				t.Error("Run did not end")
-			}
+	r.wait = sync.OnceValue(func() error {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(patience):
+			t.Error("Run did not end")
+			return nil
 		}
-		return result
-	}
+	})
 	select {
 	case <-in.Ready():
 	case err := <-ended:
@@ -221,4 +221,37 @@ func request(t testing.TB, addr, method, target string, header ...string) (int, 
 		t.Fatal(err)
 	}
 	return resp.StatusCode, resp.Header, string(body)
+}
+
+// raw is a bare connection; it is closed with the test.
+func raw(t testing.TB, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// counted waits until the instance has refused something for this reason.
+func counted(t testing.TB, r *running, reason string) {
+	t.Helper()
+	eventually(t, reason+" is counted", func() bool { return r.Stats().Refused[reason] > 0 })
+}
+
+// eventually waits for ok to hold.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-limit.C:
+			t.Fatal("never: " + what)
+		}
+	}
 }

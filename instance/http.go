@@ -4,10 +4,15 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/sockd/sockd/instance/static"
+	"github.com/sockd/sockd/instance/transport"
 )
 
 // handler is the instance as its connections see it.
 type handler Instance
+
+var _ transport.Uploads = (*handler)(nil)
 
 // Limit is asked when a request's header has arrived: how long its body may be.
 func (h *handler) Limit(r *http.Request) int64 {
@@ -17,25 +22,39 @@ func (h *handler) Limit(r *http.Request) int64 {
 	return 0
 }
 
+// Receiving is asked when a body does not come in one piece: what to call if its client leaves.
+func (h *handler) Receiving(r *http.Request) (gone func(error)) {
+	if strings.HasPrefix(r.URL.Path, h.settings.Load().path) {
+		return h.engine.Receiving(r)
+	}
+	return nil
+}
+
 // ServeHTTP runs on a poller goroutine and does not block.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := h.settings.Load()
 	origin := r.Header.Get("Origin")
 	switch {
 	case !s.hosts.allowed(r.Host):
+		h.counts.refuse(badHost)
 		h.forbid(w, r, "host not allowed", r.Host)
 		return
-	case origin != "" && !s.origins.allowed(origin, r.Host):
+	case len(r.Header["Origin"]) > 1 || origin != "" && !s.origins.allowed(origin, r.Host):
+		h.counts.refuse(badOrigin)
 		h.forbid(w, r, "origin not allowed", origin)
 		return
 	}
 	s.origins.headers(w.Header(), r)
-	if isPreflight(r) {
+	if r.Method == http.MethodOptions && s.origins.some() {
 		s.origins.preflight(w, r)
 		return
 	}
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, s.path):
+		if f := s.client.File(path[len(s.path):]); f != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			h.file(w, r, f)
+			return
+		}
 		h.engine.ServeHTTP(w, r)
 	case path == "/healthz":
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -46,9 +65,21 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// file serves a file of the browser's client, unless so much waits for slow readers already that one more could cost memory which others need. Each
+// connection has its own bound, but there may be many.
+func (h *handler) file(w http.ResponseWriter, r *http.Request, f *static.File) {
+	if h.http.Backlog() > h.backlog {
+		h.counts.refuse(backlogged)
+		w.Header().Set("Retry-After", "1")
+		answer(w, http.StatusServiceUnavailable, map[string]string{"error": "too many slow readers"})
+		return
+	}
+	f.ServeHTTP(w, r)
+}
+
 // forbid refuses with the body that Node's server has for it.
 func (h *handler) forbid(w http.ResponseWriter, r *http.Request, why, what string) {
-	h.env.Log.Debug(why, "reason", what, "remote", r.RemoteAddr)
+	h.env.Log.Debug("request refused", "reason", why, "err", what, "remote", r.RemoteAddr)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusForbidden)
 	_, _ = w.Write([]byte(`{"code":4,"message":"Forbidden"}`))

@@ -41,6 +41,7 @@ func TestOriginsAndHosts(t *testing.T) {
 		{"an address of another scheme", []string{"Origin: https://127.0.0.1:3000"}, 403},
 		{"a stranger", []string{"Origin: http://evil.test"}, 403},
 		{"a name that only begins like an allowed one", []string{"Origin: http://localhost.evil.test:80"}, 403},
+		{"an allowed one and a stranger", []string{"Origin: http://localhost:3000", "Origin: http://evil.test"}, 403},
 		{"null", []string{"Origin: null"}, 403},
 		{"a star", []string{"Origin: http://*:1"}, 403},
 		{"a subdomain by pattern", []string{"Origin: https://a.example.com"}, 200},

@@ -19,6 +19,9 @@ import (
 // lagLimit is the poller lag over which an instance is degraded.
 const lagLimit = time.Second
 
+// maxBacklog is how much may wait for slow readers before no more files are served.
+const maxBacklog = 64 << 20
+
 // Instance is one server. Make one with [New], lend it a listener with [Instance.Serve], then call [Instance.Run] once.
 type Instance struct {
 	name     string
@@ -35,6 +38,8 @@ type Instance struct {
 	spaces spaces
 
 	eventsIn atomic.Uint64
+	counts   counts
+	backlog  int64 // bytes that may wait for slow readers before files are refused
 	ready    chan struct{}
 
 	mu      sync.Mutex
@@ -48,11 +53,11 @@ func New(name string, c *config.Instance, env Env) (*Instance, error) {
 	if env.Log == nil {
 		env.Log = slog.New(slog.DiscardHandler)
 	}
-	s, err := compile(c)
+	s, err := compile(c, nil)
 	if err != nil {
 		return nil, fmt.Errorf("instance.%s: %w", name, err)
 	}
-	in := &Instance{name: name, env: env, ready: make(chan struct{}), state: Starting, loops: env.Loops}
+	in := &Instance{name: name, env: env, ready: make(chan struct{}), state: Starting, loops: env.Loops, backlog: maxBacklog}
 	in.settings.Store(s)
 	if c.Pollers > 0 {
 		in.loops, in.own = transport.NewLoops(c.Pollers, env.MaxFiles), true
@@ -64,7 +69,7 @@ func New(name string, c *config.Instance, env Env) (*Instance, error) {
 	in.engine = engineio.NewServer(in.io.Accept, in.http, s.engine())
 	in.http.Serve((*handler)(in))
 	in.accept.server = in.http
-	in.spaces.in = in
+	in.spaces.in, in.spaces.past = in, newStats()
 	return in, nil
 }
 
@@ -86,7 +91,7 @@ func (in *Instance) Ready() <-chan struct{} { return in.ready }
 // Apply replaces the settings that can change while clients are connected, all at once. Changes of class restart are the fleet's to carry
 // out and are ignored here. An error leaves everything as it was.
 func (in *Instance) Apply(c *config.Instance) error {
-	s, err := compile(c)
+	s, err := compile(c, in.settings.Load())
 	if err != nil {
 		return fmt.Errorf("instance.%s: %w", in.name, err)
 	}
@@ -103,7 +108,7 @@ func (in *Instance) Status() Status {
 	in.mu.Lock()
 	st := Status{State: in.state, ReadyIn: in.readyIn, Since: in.since}
 	in.mu.Unlock()
-	st.Clients = in.engine.Len()
+	st.Clients, st.Polling = in.engine.Len(), in.engine.Stats().Polling
 	st.EventsIn = in.eventsIn.Load()
 	st.Rooms, st.EventsOut = in.spaces.totals()
 	if st.State == Ready {

@@ -11,8 +11,8 @@ import (
 	"github.com/sockd/sockd/instance/transport"
 )
 
-// maxPatternSpaces bounds the namespaces that clients can bring to life through a pattern such as "/room-*". It does not count those that the
-// file names in full.
+// maxPatternSpaces bounds the namespaces that clients can bring to life through a pattern such as "/room-*". When it is reached, those without a
+// client are given up first.
 const maxPatternSpaces = 1024
 
 // spaces are the namespaces of one instance, each with its broadcaster.
@@ -23,8 +23,10 @@ type spaces struct {
 	proof  *transport.Proof // nil until the pollers are proven
 	group  *group
 	closed bool
+	full   bool // a client was refused for maxPatternSpaces, and that is logged
 	live   map[string]*space
 	gone   uint64 // events sent by namespaces that were removed
+	past   Stats  // what their broadcasters counted
 }
 
 type space struct {
@@ -35,37 +37,64 @@ type space struct {
 }
 
 // start makes the namespaces that the file names in full. Others are made when a client asks for one that a pattern allows.
-func (sp *spaces) start(g *group, proof *transport.Proof, s *settings) {
+func (sp *spaces) start(g *group, proof *transport.Proof) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	sp.group, sp.proof, sp.live = g, proof, map[string]*space{}
-	for _, path := range s.named {
+	for _, path := range sp.in.settings.Load().named { // under sp.mu: apply comes before or after
 		sp.add(sp.in.io.Of(path), true)
 	}
 }
 
 // open decides about a namespace that a client asked for and that does not exist yet.
 func (sp *spaces) open(ns *socketio.Namespace) bool {
-	s := sp.in.settings.Load()
+	sp.evict()
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
+	s := sp.in.settings.Load() // under sp.mu: an edit that forbids it comes before or takes it out again
 	switch {
-	case sp.proof == nil || sp.closed || !s.allows(ns.Path()):
+	case sp.proof == nil || sp.closed:
+		return false
+	case !s.allows(ns.Path()):
+		sp.in.counts.refuse(badSpace)
 		return false
 	case sp.live[ns.Path()] != nil: // an edit named it while the question waited
 		return true
 	}
 	named := slices.Contains(s.named, ns.Path())
-	if !named && len(sp.live) >= len(s.named)+maxPatternSpaces {
+	if full := !named && len(sp.live) >= maxPatternSpaces; full {
+		sp.in.counts.refuse(badSpace)
+		if !sp.full {
+			sp.in.env.Log.Warn("namespaces by pattern refused", "ns", ns.Path(), "n", len(sp.live))
+		}
+		sp.full = true
 		return false
 	}
+	sp.full = false
 	sp.add(ns, named)
 	return true
 }
 
+// evict gives up the namespaces by pattern in which nobody is, if there are as many as may be.
+func (sp *spaces) evict() {
+	var empty []string
+	sp.mu.Lock()
+	if len(sp.live) >= maxPatternSpaces {
+		for path, s := range sp.live {
+			if !s.named && s.ns.Len() == 0 {
+				empty = append(empty, path)
+			}
+		}
+	}
+	sp.mu.Unlock()
+	for _, path := range empty {
+		sp.remove(path)
+	}
+}
+
 // add gives ns its handler and a running broadcaster; sp.mu is held.
 func (sp *spaces) add(ns *socketio.Namespace, named bool) {
-	b := broadcast.New(sp.proof, ns, sp.in.pool, broadcast.Options{})
+	b := broadcast.New(sp.proof, ns, sp.in.pool, sp.in.settings.Load().broadcast())
 	ns.Handle(&route{in: sp.in, b: b})
 	cancel := sp.group.startAlone("broadcaster "+ns.Path(), b.Run)
 	sp.live[ns.Path()] = &space{ns: ns, b: b, cancel: cancel, named: named}
@@ -89,6 +118,9 @@ func (sp *spaces) apply(s *settings) {
 			sp.add(sp.in.io.Of(path), true)
 		}
 	}
+	for _, one := range sp.live {
+		one.b.Configure(s.broadcast())
+	}
 	sp.mu.Unlock()
 	for _, path := range removed {
 		sp.remove(path)
@@ -101,6 +133,7 @@ func (sp *spaces) remove(path string) {
 	delete(sp.live, path)
 	if s != nil {
 		sp.gone += s.b.Sent()
+		sp.past.add(s.b.Stats())
 	}
 	sp.mu.Unlock()
 	if s == nil {

@@ -92,6 +92,8 @@ func (o *origins) headers(h http.Header, r *http.Request) {
 		h.Set("Access-Control-Allow-Origin", "*")
 	case origin != "":
 		h.Set("Access-Control-Allow-Origin", origin)
+		fallthrough
+	default: // the answer would be another with an Origin, so a cache has to know
 		h.Add("Vary", "Origin")
 	}
 	if o.credentials && !o.any {
@@ -99,19 +101,23 @@ func (o *origins) headers(h http.Header, r *http.Request) {
 	}
 }
 
-// preflight answers a browser's question before a request of another origin.
+// some tells whether any page of another origin may ask. If not, OPTIONS is a method like any other, as without the option cors there.
+func (o *origins) some() bool { return o.any || len(o.patterns) > 0 }
+
+// preflight answers a browser's question before a request of another origin. The origin was found to be allowed, so a page of a public
+// network may reach this private one, which the browser asks about too: https://wicg.github.io/private-network-access/
 func (o *origins) preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
+	if r.Header.Get("Access-Control-Request-Private-Network") == "true" && r.Header.Get("Origin") != "" {
+		h.Set("Access-Control-Allow-Private-Network", "true")
+	}
+	h.Set("Content-Length", "0")
 	h.Set("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)
 		h.Add("Vary", "Access-Control-Request-Headers")
 	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // hosts are the Host names under which a loopback instance answers. A name that an attacker's DNS server points to 127.0.0.1 is not one of

@@ -26,6 +26,9 @@ func (*route) Connected(*socketio.Socket) {}
 // Event passes e on to the others. It is borrowed; the broadcaster copies what it keeps. A refused event is counted by the broadcaster.
 func (r *route) Event(s *socketio.Socket, e *socketio.Event) {
 	r.in.eventsIn.Add(1)
+	if !r.in.paced(s, e, &r.in.settings.Load().c.Limits) {
+		return
+	}
 	r.b.Publish(broadcast.Event{Relay: e, To: socketio.Selector{Skip: s.ID()}}, nil)
 }
 

@@ -54,10 +54,14 @@ func (in *Instance) run(ctx context.Context, proof *transport.Proof) error {
 	defer die(nil)
 	in.pool.Start()
 	defer in.pool.Stop()
-	low, high := newGroup(die), newGroup(die) // high needs low until it has ended
+	low := newGroup(die)
+	defer low.stop()
 	low.start("heartbeat", in.engine.Run)
-	in.spaces.start(high, proof, in.settings.Load())
+	high := newGroup(die) // needs low until it has ended
+	defer high.stop()
+	in.spaces.start(high, proof)
 
+	defer in.drain()
 	in.mu.Lock()
 	in.state, in.since = Ready, time.Now() // before the first client can ask
 	in.mu.Unlock()
@@ -66,19 +70,17 @@ func (in *Instance) run(ctx context.Context, proof *transport.Proof) error {
 	in.env.Log.Info("instance ready", "listen", in.accept.address(), "took", in.Status().ReadyIn)
 
 	_ = in.io.Run(ctx) // until ctx ends
-	in.setState(Draining)
-	in.accept.serve(nil)
-	in.drain()
-	high.stop()
-	low.stop()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err // of the part that died
 	}
 	return nil
 }
 
-// drain closes the clients, spread over the drain time so that they do not all return at once, and waits for their connections to end.
+// drain stops accepting, closes the clients, spread over the drain time so that they do not all return at once, and waits for their connections
+// to end.
 func (in *Instance) drain() {
+	in.setState(Draining)
+	in.accept.serve(nil)
 	over := spread(orElse(in.env.Drain, defaultDrain), in.engine.Len())
 	ctx, cancel := context.WithTimeout(context.Background(), over+afterDrain)
 	defer cancel()

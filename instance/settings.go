@@ -1,12 +1,16 @@
 package instance
 
 import (
+	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 
 	"github.com/sockd/sockd/config"
+	"github.com/sockd/sockd/instance/broadcast"
 	"github.com/sockd/sockd/instance/engineio"
 	"github.com/sockd/sockd/instance/socketio"
+	"github.com/sockd/sockd/instance/static"
 	"github.com/sockd/sockd/instance/transport"
 )
 
@@ -18,14 +22,27 @@ type settings struct {
 	patterns []string // and those that it names by a pattern
 	origins  origins
 	hosts    hosts
+	proxies  []netip.Prefix
+	client   *static.Client // nil = none is served
 }
 
-func compile(c *config.Instance) (*settings, error) {
+// compile makes settings of c. What takes long to make and has not changed is taken from old, which may be nil.
+func compile(c *config.Instance, old *settings) (*settings, error) {
 	o, err := compileOrigins(c.CORS)
 	if err != nil {
 		return nil, err
 	}
 	s := &settings{c: c, path: strings.TrimSuffix(c.Path, "/") + "/", origins: o, hosts: compileHosts(c)}
+	if s.proxies, err = compileProxies(c.TrustedProxies); err != nil {
+		return nil, err
+	}
+	if s.client, err = loadClient(c.ClientDir, old); err != nil {
+		return nil, err
+	}
+	if c.Protocol == "engine.io" {
+		s.named = []string{"/"}
+		return s, nil
+	}
 	for _, n := range c.Namespaces {
 		if strings.Contains(n, "*") {
 			s.patterns = append(s.patterns, n)
@@ -34,6 +51,47 @@ func compile(c *config.Instance) (*settings, error) {
 		}
 	}
 	return s, nil
+}
+
+// compileProxies reads addresses and networks.
+func compileProxies(list []string) ([]netip.Prefix, error) {
+	proxies := make([]netip.Prefix, len(list))
+	for i, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			a, err := netip.ParseAddr(s)
+			if err != nil {
+				return nil, fmt.Errorf("trusted_proxies: %q is neither an address nor a network", s)
+			}
+			p = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		}
+		proxies[i] = p.Masked()
+	}
+	return proxies, nil
+}
+
+func loadClient(dir string, old *settings) (*static.Client, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	var prev *static.Client
+	if old != nil {
+		prev = old.client
+	}
+	c, err := static.Load(dir, prev)
+	if err != nil {
+		return nil, fmt.Errorf("client_dir: %w", err)
+	}
+	return c, nil
+}
+
+// connections bounds the connections of an instance by its clients: one that polls has two, one more while it upgrades, and who has none yet
+// needs one to be told so.
+func connections(clients int) int {
+	if clients <= 0 {
+		return 0
+	}
+	return 4*clients + 256
 }
 
 // allows tells whether a client may connect to the namespace.
@@ -57,6 +115,10 @@ func (s *settings) transport(log *slog.Logger) transport.Options {
 	return transport.Options{
 		MaxMessage:  int64(s.c.MaxPayload),
 		MaxBuffered: int(s.c.Limits.Queue) + 4*int(s.c.MaxPayload), // the queue's own limit acts first
+		MaxConns:    connections(s.c.Limits.Clients),
+		PerAddress:  s.c.Limits.PerAddress,
+		Proxies:     s.proxies,
+		Deflate:     s.c.Compression.WebSocket,
 		Log:         log,
 	}
 }
@@ -70,6 +132,9 @@ func (s *settings) engine() engineio.Options {
 		MaxPayload:     int64(s.c.MaxPayload),
 		MaxSockets:     s.c.Limits.Clients,
 		Queue:          int(s.c.Limits.Queue),
+		Uncompressed:   !s.c.Compression.HTTP,
+		Threshold:      max(int(s.c.Compression.Threshold), 1),
+		Cookie:         s.c.Cookie,
 	}
 	if s.c.Limits.OnFull == "drop" {
 		o.OnFull = engineio.Drop
@@ -82,7 +147,45 @@ func (s *settings) socketio(shards int, open func(*socketio.Namespace) bool) soc
 		ConnectTimeout: s.c.ConnectTimeout.Std(),
 		MaxAttachments: s.c.Limits.Attachments,
 		MaxPending:     int64(s.c.Limits.Attachments) * int64(s.c.MaxPayload),
+		MaxRooms:       s.c.Limits.RoomsPerClient,
 		Shards:         shards,
+		Parser:         s.parser(),
 		Open:           open,
 	}
+}
+
+// broadcast bounds by limits.clients how many of them can come back. An engine.io instance has no CONNECT and so nobody who could.
+func (s *settings) broadcast() broadcast.Options {
+	h := s.c.History
+	o := broadcast.Options{
+		Window:   s.c.Recovery.Window.Std(),
+		Sessions: s.c.Limits.Clients,
+		History:  broadcast.History{Size: orNone(h.Size), Bytes: orNone(int(h.MaxBytes)), TTL: h.TTL.Std()},
+	}
+	if h.Replay == "none" {
+		o.History.Size = orNone(0)
+	}
+	if s.c.Protocol == "engine.io" {
+		o.Window = 0
+	}
+	return o
+}
+
+// orNone makes "none" of a bound that is 0.
+func orNone(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// parser is fixed for the life of an instance: its key is of the class restart.
+func (s *settings) parser() socketio.Parser {
+	switch {
+	case s.c.Protocol == "engine.io":
+		return socketio.Raw
+	case s.c.Parser == "msgpack":
+		return socketio.Msgpack
+	}
+	return socketio.Default
 }

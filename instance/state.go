@@ -29,6 +29,7 @@ type Status struct {
 	State      State
 	Note       string        // why it is degraded; empty otherwise
 	Clients    int           // Engine.IO sessions
+	Polling    int           // those of them that use polling
 	Rooms      int           // over all namespaces, without the rooms of single sockets
 	EventsIn   uint64        // events received from clients
 	EventsOut  uint64        // events handed to clients' connections, one per recipient
