@@ -14,9 +14,11 @@ fleet                         fleet/control config instance instance/transport
 fleet/control                 .
 config                        .
 config/watch                  .
-instance                      config instance/broadcast instance/socketio instance/engineio instance/transport instance/lane
+instance                      config instance/broadcast instance/socketio instance/engineio instance/transport instance/lane instance/static
 instance/broadcast            instance/socketio instance/engineio instance/lane
 instance/lane                 .
+instance/static               .
+examples/embed                instance/transport instance/socketio instance/engineio
 instance/transport            instance/engineio
 instance/socketio             instance/engineio
 instance/engineio             .

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
@@ -11,18 +10,25 @@ import (
 )
 
 // Check makes every enabled instance of c, opens nothing, and throws them away: a reload up to where an address would be
-// bound. The error joins the faults of all instances.
+// bound. The error has the faults of all instances, as a *[config.Errors] with their places.
 func Check(c *config.Config) error {
 	if _, err := MakePlan(nil, c); err != nil {
 		return err
 	}
 	env := instance.Env{Loops: transport.NewLoops(1, 64), MaxFiles: 64}
-	var faults []error
+	var faults []*config.Error
 	for _, name := range slices.Sorted(maps.Keys(c.Instances)) {
-		if in := c.Instances[name]; in.Enabled {
-			_, err := startInstance(name, in, env)
-			faults = append(faults, err)
+		in := c.Instances[name]
+		if !in.Enabled {
+			continue
+		}
+		if _, err := startInstance(name, in, env); err != nil {
+			at := faultIn(c, &refusal{instance: name, err: err})
+			faults = append(faults, &config.Error{File: at.File, Line: at.Line, Col: at.Col, Message: at.Message})
 		}
 	}
-	return errors.Join(faults...)
+	if len(faults) == 0 {
+		return nil
+	}
+	return &config.Errors{List: faults}
 }

@@ -13,7 +13,7 @@
 // bind is a true test of the address.
 //
 // Each member runs on a goroutine of its own, plus one more until it is ready. A member that leaves (removed, replaced,
-// disabled) drains in the background; Run waits for it at the end, for the drain time and two seconds at most. The shared
+// disabled) drains in the background; Run waits for it at the end, for the drain time and four seconds at most. The shared
 // event loops are made at the start of Run and stopped at its end.
 //
 // # Concurrency
@@ -26,10 +26,13 @@
 // # Decisions
 //
 // Why a replaced instance and its successor overlap: the successor accepts on the same listener while the clients of the
-// old one are being closed, so that those that reconnect at once find somebody. Why Apply comes before the addresses of an
-// edit are closed: it is the last thing that may refuse. Why one timer: the next retry is found by looking at all members,
-// of which there are hundreds, not millions. Why a failed instance gives its port back and one in backoff does not: the
-// first has given up, so that clients should be refused at once; the second is about to come back.
+// old one are being closed, so that those that reconnect at once find somebody. Why Apply comes last: it cannot be
+// undone for clients, whose namespace may go with it, so nothing after it may fail; that it will not refuse is proven by
+// compiling the same settings before. Why a range gives way to a fixed port: the file says so, as it does when the fleet
+// starts. Why a dry run binds: a plan that cannot be carried out is no plan; the listeners live for a moment and nobody
+// accepts on them. Why one timer: the next retry is found by looking at all members, of which there are hundreds, not
+// millions. Why a failed instance gives its port back and one in backoff does not: the first has given up, so that
+// clients should be refused at once; the second is about to come back.
 //
 // # Example
 //

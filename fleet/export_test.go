@@ -20,11 +20,17 @@ func BusyWait(n int, dice float64) time.Duration { return busyWait(n, dice) }
 
 func Candidates(p config.Port, has, had int) []int { return candidates(p, has, had) }
 
-func ListeningInodes(r io.Reader, port int) []string { return listeningInodes(r, port) }
+// ListeningOn returns the addresses and the inodes, as in 127.0.0.1 12345.
+func ListeningOn(r io.Reader, host string, port int) (list []string) {
+	for _, l := range listeningOn(r, host, port) {
+		list = append(list, l.addr.String()+" "+l.inode)
+	}
+	return list
+}
 
 func ParsePorts(data []byte) (map[string]int, error) { return parsePorts(data) }
 
-func PortHolder(port int) (int, string) { return portHolder(port) }
+func PortHolder(host string, port int) (int, string) { return portHolder(host, port) }
 
 func ListenTCP(ctx context.Context, addr string) (transport.Listener, error) {
 	return listenTCP(ctx, addr)

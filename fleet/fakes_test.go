@@ -36,7 +36,7 @@ type world struct {
 	file     *config.Config
 	fault    error
 	loads    int
-	members  map[string][]*member // by instance, in the order in which they were made
+	members  map[string][]*member // by instance, in the order in which they were lent a listener for the first time
 	script   map[string]script
 	refusing map[string]error // what making a member of that name says
 	bound    map[string]*listener
@@ -55,7 +55,6 @@ type script struct {
 	dies       time.Duration // after ready, if not 0
 	drains     time.Duration // from the end of the context to the end of Run
 	stuck      bool          // Run does not end
-	refuses    error         // Apply returns it
 }
 
 func newWorld(t *testing.T) *world {
@@ -68,7 +67,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) options() fleet.Options {
 	return fleet.Options{
 		Load: w.load, Start: w.start, Listen: w.listen, Version: "1.2.3", MaxFiles: 1024,
-		Holder:  func(int) (int, string) { return 911, "node" },
+		Holder:  func(string, int) (int, string) { return 911, "node" },
 		Loops:   func(int, int) (*transport.Loops, error) { return nil, nil },
 		Log:     slog.New(slog.NewTextHandler(lockedLog{w}, nil)),
 		Applied: func(c *config.Config) { w.mu.Lock(); w.applied = append(w.applied, c); w.mu.Unlock() },
@@ -305,13 +304,14 @@ type member struct {
 	ready  chan struct{}
 
 	// Guarded by w.mu.
-	state  instance.State
-	ln     *listener
-	cfgs   []*config.Instance // that New and Apply were given
-	over   bool               // Run has returned
-	since  time.Time
-	events uint64
-	onMute func()
+	state   instance.State
+	ln      *listener
+	cfgs    []*config.Instance // that New and Apply were given
+	over    bool               // Run has returned
+	since   time.Time
+	events  uint64
+	polling int
+	onMute  func()
 }
 
 func (w *world) start(name string, c *config.Instance, env instance.Env) (fleet.Member, error) {
@@ -321,7 +321,6 @@ func (w *world) start(name string, c *config.Instance, env instance.Env) (fleet.
 		return nil, fmt.Errorf("instance.%s: %w", name, err)
 	}
 	m := &member{w: w, name: name, script: w.script[name], env: env, ready: make(chan struct{}), state: instance.Starting, cfgs: []*config.Instance{c}}
-	w.members[name] = append(w.members[name], m)
 	return m, nil
 }
 
@@ -412,6 +411,9 @@ func (m *member) Serve(ln transport.Listener) {
 	if m.ln != nil {
 		m.ln.server = nil
 	}
+	if !slices.Contains(m.w.members[m.name], m) {
+		m.w.members[m.name] = append(m.w.members[m.name], m)
+	}
 	m.ln, next.server = next, m
 	if m.state == instance.Starting {
 		m.state = instance.Bound
@@ -422,9 +424,6 @@ func (m *member) Serve(ln transport.Listener) {
 func (m *member) Apply(c *config.Instance) error {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
-	if m.script.refuses != nil {
-		return fmt.Errorf("instance.%s: %w", m.name, m.script.refuses)
-	}
 	m.cfgs = append(m.cfgs, c)
 	return nil
 }
@@ -432,7 +431,7 @@ func (m *member) Apply(c *config.Instance) error {
 func (m *member) Status() instance.Status {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
-	return instance.Status{State: m.state, Since: m.since, ReadyIn: 1500 * time.Microsecond, EventsIn: m.events, EventsOut: 10 * m.events, Clients: 7}
+	return instance.Status{State: m.state, Since: m.since, ReadyIn: 1500 * time.Microsecond, EventsIn: m.events, EventsOut: 10 * m.events, Clients: 7, Polling: m.polling}
 }
 
 // current is the configuration that was last applied.

@@ -53,9 +53,9 @@ type Options struct {
 
 	// Listen binds addr, a host and port of which port 0 means any. nil = TCP with plain options.
 	Listen func(ctx context.Context, addr string) (transport.Listener, error)
-	// Holder says which process listens on a port, 0 if that cannot be known. It may take a while and is called on any
+	// Holder says which process listens on a port of a host, 0 if that cannot be known. It may take a while and is called on any
 	// goroutine. nil = look it up in /proc.
-	Holder func(port int) (pid int, command string)
+	Holder func(host string, port int) (pid int, command string)
 	// Loops makes and starts the event loops that instances share. nil = transport.NewLoops.
 	Loops func(n, maxFiles int) (*transport.Loops, error)
 }
@@ -152,11 +152,11 @@ func (f *Fleet) Reload(ctx context.Context, o control.ReloadOptions) (control.Re
 var rereads = []time.Duration{100 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond}
 
 // Changed is [Fleet.Reload] for the watcher: the file may be in the middle of being written, so that one that is empty or
-// has faults is looked at again after 100, 300 and 600 ms before that counts.
+// has faults is looked at again after 100, 300 and 600 ms before that counts. A refusal that has just been logged is not logged again.
 func (f *Fleet) Changed(ctx context.Context) (control.Report, error) {
 	begun := time.Now()
 	for _, moment := range rereads {
-		a, err := f.ask(ctx, request{provisional: true})
+		a, err := f.ask(ctx, request{watched: true, provisional: true})
 		if err != nil || !a.unsure {
 			return a.report, err
 		}
@@ -166,12 +166,14 @@ func (f *Fleet) Changed(ctx context.Context) (control.Report, error) {
 			return control.Report{}, ctx.Err()
 		}
 	}
-	return f.Reload(ctx, control.ReloadOptions{})
+	a, err := f.ask(ctx, request{watched: true})
+	return a.report, err
 }
 
 // request asks the fleet's goroutine for a reload.
 type request struct {
 	options     control.ReloadOptions
+	watched     bool            // nobody has asked: the file has changed
 	provisional bool            // a file that is empty or has faults is answered with unsure instead of being judged
 	gone        <-chan struct{} // closed when nobody waits any more
 	answer      chan answer     // of capacity 1

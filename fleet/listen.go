@@ -17,6 +17,7 @@ import (
 // binding is a listener and the address that it is known by.
 type binding struct {
 	addr string // canonical host:port
+	host string
 	port int
 	ln   transport.Listener
 }
@@ -26,7 +27,11 @@ type binding struct {
 func listenTCP(ctx context.Context, addr string) (transport.Listener, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(ctx, "tcp", addr)
+	network := "tcp"
+	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().Is4() {
+		network = "tcp4" // or 0.0.0.0 would take all of IPv6 too
+	}
+	ln, err := lc.Listen(ctx, network, addr)
 	if err != nil {
 		return nil, plainListenError(addr, err)
 	}
@@ -55,7 +60,7 @@ func (f *Fleet) open(host string, port int) (*binding, error) {
 		}
 		port = int(got.Port())
 	}
-	return &binding{addr: address(host, port), port: port, ln: ln}, nil
+	return &binding{addr: address(host, port), host: host, port: port, ln: ln}, nil
 }
 
 // address is host:port in the one form that addresses are compared in.
@@ -90,25 +95,14 @@ func candidates(p config.Port, has, had int) []int {
 	return list
 }
 
-// busyNote says which port is in use and by whom, as far as that can be known.
-func (f *Fleet) busyNote(p config.Port) string {
-	if !p.Fixed() {
-		return "ports " + p.String() + " all in use"
-	}
-	pid, command := f.o.Holder(p.First)
-	switch {
-	case pid == 0:
-		return fmt.Sprintf("port %d in use", p.First)
-	case command == "":
-		return fmt.Sprintf("port %d in use by pid %d", p.First, pid)
-	}
-	return fmt.Sprintf("port %d in use by pid %d (%s)", p.First, pid, command)
-}
-
 // bind opens an address for e while nothing else is being moved: what another instance holds is in use.
 func (l *loop) bind(e *entry) (*binding, error) {
 	var last error
 	for _, port := range candidates(e.cfg.Port, 0, l.ports.get(e.name)) {
+		if owner := l.owner(e, port); owner != "" {
+			last = &ownError{port, owner}
+			continue
+		}
 		b, err := l.f.open(e.cfg.Host, port)
 		if err == nil {
 			l.chose(e.name, e.cfg.Port, b)

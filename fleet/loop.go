@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,8 +17,9 @@ import (
 	"github.com/sockd/sockd/instance/transport"
 )
 
-// afterDrain is how long the fleet waits, beyond the drain itself, for a member to end.
-const afterDrain = 2 * time.Second
+// afterDrain is how long the fleet waits, beyond the drain itself, for a member to end. An instance may take three seconds after its drain: one
+// for clients that were closed to fetch it, one for their connections to end, one for those that are cut then. The fourth is ours.
+const afterDrain = 4 * time.Second
 
 // loop is the state that only the fleet's goroutine touches.
 type loop struct {
@@ -43,9 +45,10 @@ type loop struct {
 
 // verdict is what became of the file on disk.
 type verdict struct {
-	state control.ConfigState
-	fault *control.Fault
-	at    time.Time
+	state  control.ConfigState
+	fault  *control.Fault
+	faults []control.Fault // all that were found, fault is the first
+	at     time.Time
 }
 
 // boot loads the first configuration, makes every instance of it, and only then opens anything.
@@ -71,10 +74,11 @@ func (f *Fleet) boot() (*loop, error) {
 	}
 	begun := time.Now()
 	t := l.begin(plan, want)
-	if faults := t.compile(false); len(faults) > 0 {
+	if faults := t.compile(); len(faults) > 0 {
 		l.stopLoops()
 		return nil, errors.Join(faults...)
 	}
+	f.o.Log.Info("fleet started", "digest", want.Digest, "n", len(want.Instances), "reason", f.whereabouts(want))
 	t.prepare() // finds no fault: every instance is new, and a new one waits for its address alone
 	l.alarm, l.tick = time.NewTimer(time.Hour), time.NewTicker(meterEvery)
 	t.commit()
@@ -82,6 +86,15 @@ func (f *Fleet) boot() (*loop, error) {
 	l.publish()
 	l.checkSettled()
 	return l, nil
+}
+
+// whereabouts is what an operator looks for in the log of a daemon that somebody else has started.
+func (f *Fleet) whereabouts(c *config.Config) string {
+	s := fmt.Sprintf("pid %d, file %s", os.Getpid(), c.Path)
+	if f.o.StateDir != "" {
+		s += ", state in " + f.o.StateDir
+	}
+	return s
 }
 
 func (l *loop) stopLoops() {
@@ -210,6 +223,8 @@ func (l *loop) stop() {
 	l.ending = true
 	l.alarm.Stop()
 	l.tick.Stop()
+	begun := time.Now()
+	defer func() { l.f.o.Log.Info("fleet stopped", "took", time.Since(begun)) }()
 	limit := time.NewTimer(l.f.drainTime() + afterDrain)
 	defer limit.Stop()
 	for _, e := range l.entries {
@@ -248,6 +263,7 @@ func (l *loop) end(e *entry) {
 		return
 	}
 	l.leaving[p], e.drain = struct{}{}, p
+	p.leftAt = time.Now()
 	l.f.members.Go(func() {
 		p.member.Serve(nil)
 		if b != nil {

@@ -39,6 +39,7 @@ type process struct {
 	ended   chan struct{} // Run has returned
 	ready   bool
 	readyAt time.Time
+	leftAt  time.Time // when it was told to go
 }
 
 // settled reports whether nothing more is to be waited for after a start.
@@ -59,7 +60,8 @@ type event struct {
 	run   *process // memberReady, memberEnded
 	err   error    // memberEnded: what Run returned
 	entry *entry   // addressBusy
-	note  string   // addressBusy: who holds the address
+	addr  string   // addressBusy: the address that was looked up, as it stands in the file
+	note  string   // addressBusy: who holds it
 }
 
 // tell hands ev to the fleet's goroutine, or drops it when that has ended.
@@ -110,7 +112,9 @@ func (l *loop) handle(ev event) {
 	case memberEnded:
 		l.hasEnded(ev.run, ev.err)
 	case addressBusy:
-		l.isBusy(ev.entry, ev.note)
+		if ev.addr == ev.entry.cfg.Addr() { // not one that an edit has replaced
+			l.isBusy(ev.entry, ev.note)
+		}
 	}
 }
 
@@ -133,7 +137,9 @@ func (l *loop) hasEnded(p *process, err error) {
 		}
 		if err != nil {
 			l.f.o.Log.Warn("instance ended with a fault", "instance", e.name, "err", err)
+			return
 		}
+		l.f.o.Log.Info("instance stopped", "instance", e.name, "took", time.Since(p.leftAt))
 		return
 	}
 	if e.run != p {
@@ -178,9 +184,13 @@ func (l *loop) unbound(e *entry, err error) {
 	if e.run == nil && e.state != instance.Backoff {
 		e.state = instance.Starting
 	}
-	f, port := l.f, e.cfg.Port
+	f, cfg := l.f, e.cfg
+	if _, own := errors.AsType[*ownError](err); own || !cfg.Port.Fixed() {
+		l.isBusy(e, f.busyNote(cfg, err)) // nothing to look up
+		return
+	}
 	f.members.Go(func() {
-		f.tell(event{kind: addressBusy, entry: e, note: f.busyNote(port)})
+		f.tell(event{kind: addressBusy, entry: e, addr: cfg.Addr(), note: f.busyNote(cfg, err)})
 	})
 }
 

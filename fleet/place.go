@@ -3,9 +3,10 @@ package fleet
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"syscall"
+
+	"github.com/sockd/sockd/config"
 )
 
 func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
@@ -27,7 +28,7 @@ func (t *transaction) place() (faults []error) {
 		case j.alone():
 			j.unbound = err
 		default:
-			faults = append(faults, t.l.f.explain(j.e.name, j.cfg, err))
+			faults = append(faults, t.refuse(j, err))
 		}
 	}
 	return faults
@@ -60,8 +61,8 @@ func (t *transaction) candidates(j *job) []int {
 func (t *transaction) placeOne(j *job) (err error) {
 	for _, port := range t.candidates(j) {
 		addr := address(j.cfg.Host, port)
-		if owner, taken := t.taken[addr]; taken {
-			err = fmt.Errorf("listen %s: held by instance.%s: %w", addr, owner, syscall.EADDRINUSE)
+		if owner := t.owner(j, port); owner != "" {
+			err = &ownError{port, owner}
 			continue
 		}
 		if b := t.free[addr]; b != nil {
@@ -73,19 +74,29 @@ func (t *transaction) placeOne(j *job) (err error) {
 		if err = t.open(j, port); err == nil || !inUse(err) {
 			return err
 		}
-		if !j.alone() && t.givesUp(port) {
+		if !j.alone() && t.givesUp(j.cfg.Host, port) {
 			j.reopen = true
-			t.taken[addr] = j.e.name
+			t.taken.add(port, claim{j.cfg.Host, j.e.name})
 			return nil
 		}
 	}
 	return err
 }
 
-// givesUp reports whether the edit frees port on some host.
-func (t *transaction) givesUp(port int) bool {
+// owner is who keeps j from having a port after the edit: who has it, or for a range who has it in the file.
+func (t *transaction) owner(j *job, port int) string {
+	if !j.cfg.Port.Fixed() {
+		if owner := t.wanted.owner(j.cfg.Host, port, j.e.name); owner != "" {
+			return owner
+		}
+	}
+	return t.taken.owner(j.cfg.Host, port, j.e.name)
+}
+
+// givesUp reports whether the edit frees port on a host that keeps it from being bound on this one.
+func (t *transaction) givesUp(host string, port int) bool {
 	for _, b := range t.free {
-		if b.port == port {
+		if b.port == port && config.Overlap(b.host, host) {
 			return true
 		}
 	}
@@ -95,7 +106,7 @@ func (t *transaction) givesUp(port int) bool {
 // reopenPort is the port that placeOne has chosen for a job that is to reopen: the first that the edit frees.
 func (t *transaction) reopenPort(j *job) int {
 	for _, port := range t.candidates(j) {
-		if t.taken[address(j.cfg.Host, port)] == j.e.name {
+		if slices.Contains(t.taken[port], claim{j.cfg.Host, j.e.name}) {
 			return port
 		}
 	}

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,7 +35,7 @@ func MakePlan(old, want *config.Config) (Plan, error) {
 	if old == nil {
 		old = &config.Config{Fleet: want.Fleet, Admin: want.Admin, Log: want.Log}
 	}
-	if err := oneAddressEach(want); err != nil {
+	if err := config.Clash(want); err != nil {
 		return Plan{}, err
 	}
 	var p Plan
@@ -51,9 +50,7 @@ func MakePlan(old, want *config.Config) (Plan, error) {
 	for name, changes := range byInstance {
 		p.Steps = append(p.Steps, stepFor(name, changes, old.Instances[name], want.Instances[name]))
 	}
-	slices.SortFunc(p.Steps, func(a, b control.Step) int {
-		return cmp.Or(cmp.Compare(order[a.Action], order[b.Action]), strings.Compare(a.Instance, b.Instance))
-	})
+	slices.SortFunc(p.Steps, byOrder)
 	return p, nil
 }
 
@@ -84,22 +81,6 @@ func pendingKeys(boot, want *config.Config) []string {
 }
 
 func describe(c config.Change) string { return fmt.Sprintf("%s %s → %s", c.Key, c.Old, c.New) }
-
-func oneAddressEach(c *config.Config) error {
-	owner := make(map[string]string)
-	for _, name := range slices.Sorted(maps.Keys(c.Instances)) {
-		in := c.Instances[name]
-		if !in.Enabled || !in.Port.Fixed() {
-			continue
-		}
-		addr := address(in.Host, in.Port.First)
-		if other, taken := owner[addr]; taken {
-			return fmt.Errorf("instance.%s: %s is the address of instance.%s", name, addr, other)
-		}
-		owner[addr] = name
-	}
-	return nil
-}
 
 func stepFor(name string, changes []config.Change, old, want *config.Instance) control.Step {
 	s := control.Step{Instance: name}
@@ -178,7 +159,7 @@ func removesTooMuch(old, want *config.Config) string {
 func planText(steps []control.Step) string {
 	var parts []string
 	for _, s := range steps {
-		parts = append(parts, strings.TrimSpace(s.Action+" "+s.Instance))
+		parts = append(parts, strings.Join(strings.Fields(s.Action+" "+s.Instance+" "+s.Detail), " "))
 	}
 	if more := len(parts) - 20; more > 0 {
 		parts = append(parts[:20], fmt.Sprintf("and %d more", more))

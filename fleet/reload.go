@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sockd/sockd/config"
@@ -19,9 +20,9 @@ func (l *loop) reload(ctx context.Context, r request) answer {
 	}
 	var report control.Report
 	if err != nil {
-		report = l.refuse(control.Rejected, faultsOf(err), r.options)
+		report = l.refuse(control.Rejected, faultsOf(err), r)
 	} else {
-		report = l.decide(ctx, want, r.options, begun)
+		report = l.decide(ctx, want, r, begun)
 	}
 	report.Revision = l.revision
 	report.TookMS = millis(time.Since(begun))
@@ -49,31 +50,31 @@ func withoutNull(r control.Report) control.Report {
 }
 
 // decide is the way of a file that has been read without a fault.
-func (l *loop) decide(ctx context.Context, want *config.Config, o control.ReloadOptions, begun time.Time) control.Report {
+func (l *loop) decide(ctx context.Context, want *config.Config, r request, begun time.Time) control.Report {
 	if want.Digest == l.running.Digest {
-		if !o.DryRun {
+		if !r.options.DryRun {
 			l.accept(want)
 		}
 		return control.Report{Outcome: control.Unchanged, Pending: pendingKeys(l.boot, want)}
 	}
 	plan, err := MakePlan(l.running, want)
 	if err != nil {
-		return l.refuse(control.Rejected, []control.Fault{faultIn(want, err)}, o)
+		return l.refuse(control.Rejected, []control.Fault{faultIn(want, err)}, r)
 	}
 	report := control.Report{Steps: plan.Steps, Pending: pendingKeys(l.boot, want)}
-	if reason := removesTooMuch(l.running, want); reason != "" && !o.Yes {
+	if reason := removesTooMuch(l.running, want); reason != "" && !r.options.Yes {
 		hold := control.Fault{File: want.Path, Message: reason, Hint: "`sockd fleet reload --yes` applies it"}
-		held := l.refuse(control.Held, []control.Fault{hold}, o)
+		held := l.refuse(control.Held, []control.Fault{hold}, r)
 		report.Outcome, report.Errors = held.Outcome, held.Errors
 		return report
 	}
 	t := l.begin(plan, want)
-	if faults := t.compile(o.DryRun); len(faults) > 0 {
-		return l.refuse(control.Rejected, faultsIn(want, faults), o)
+	report.Steps = t.steps(plan)
+	if faults := t.compile(); len(faults) > 0 {
+		return l.refuse(control.Rejected, faultsIn(want, faults), r)
 	}
-	if o.DryRun {
-		report.Outcome = control.Planned
-		return report
+	if r.options.DryRun {
+		return l.rehearse(t, report)
 	}
 	if faults := t.prepare(); len(faults) > 0 {
 		t.rollback()
@@ -81,29 +82,60 @@ func (l *loop) decide(ctx context.Context, want *config.Config, o control.Reload
 		if t.touched {
 			outcome = control.RolledBack
 		}
-		return l.refuse(outcome, faultsIn(want, faults), o)
+		return l.refuse(outcome, faultsIn(want, faults), r)
 	}
 	launched := t.commit()
 	l.publish()
 	l.settle(ctx, launched)
 	report.Outcome, report.Unready = control.Applied, unready(launched)
-	l.logApplied(plan.Steps, begun)
+	l.logApplied(report.Steps, begun)
 	return report
 }
 
-// refuse notes why the file does not run. A dry run leaves no trace.
-func (l *loop) refuse(outcome control.Outcome, faults []control.Fault, o control.ReloadOptions) control.Report {
+// rehearse binds the new addresses and closes them again. What the fleet itself would have to close first is not tried: the same port on
+// another host is the one thing that a dry run cannot promise.
+func (l *loop) rehearse(t *transaction, report control.Report) control.Report {
+	faults := t.place()
+	t.rollback()
+	if len(faults) > 0 {
+		return control.Report{Outcome: control.Rejected, Errors: faultsIn(t.want, faults)}
+	}
+	report.Outcome = control.Planned
+	for _, j := range t.jobs {
+		if j.unbound == nil || t.givesUp(j.cfg.Host, j.cfg.Port.First) {
+			continue
+		}
+		note := j.unbound.Error()
+		if inUse(j.unbound) {
+			note = l.f.busyNote(j.cfg, j.unbound)
+		}
+		report.Unready = append(report.Unready, control.Unready{Instance: j.e.name, State: string(instance.Backoff), Note: note})
+	}
+	return report
+}
+
+// echoes is for how long after a refusal the watcher may come with the same file: it waits for a quiet moment, looks again while a file has
+// faults, and at worst finds a change by its next poll.
+const echoes = 5 * time.Second
+
+// refuse notes why the file does not run. A dry run leaves no trace, and what the watcher sees of a file that somebody has just had judged
+// is no news.
+func (l *loop) refuse(outcome control.Outcome, faults []control.Fault, r request) control.Report {
 	report := control.Report{Outcome: outcome, Errors: faults}
-	if o.DryRun {
+	if r.options.DryRun {
 		return report
 	}
 	state := control.ConfigRejected
 	if outcome == control.Held {
 		state = control.ConfigHeld
 	}
+	before := l.verdict
+	if r.watched && before.state == state && slices.Equal(before.faults, faults) && time.Since(before.at) < echoes {
+		return report
+	}
 	first := faults[0]
 	first.Snippet = ""
-	l.verdict = verdict{state: state, fault: &first, at: time.Now()}
+	l.verdict = verdict{state: state, fault: &first, faults: faults, at: time.Now()}
 	l.f.o.Log.Warn("config refused", "reason", string(state), "err", first.String(), "n", len(faults))
 	return report
 }
@@ -145,18 +177,6 @@ func faultsOf(err error) []control.Fault {
 		if e.Key != "" {
 			faults[i].Message = e.Key + ": " + e.Message
 		}
-	}
-	return faults
-}
-
-func faultIn(c *config.Config, err error) control.Fault {
-	return control.Fault{File: c.Path, Message: err.Error()}
-}
-
-func faultsIn(c *config.Config, errs []error) []control.Fault {
-	faults := make([]control.Fault, len(errs))
-	for i, err := range errs {
-		faults[i] = faultIn(c, err)
 	}
 	return faults
 }

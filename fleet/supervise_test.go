@@ -208,8 +208,8 @@ func TestStopIsBounded(t *testing.T) {
 		w.run(file(on("a", 3001)))
 		begun := time.Now()
 		w.stop()
-		if took := time.Since(begun); took != 7*time.Second {
-			t.Errorf("took %s, want the drain time and two seconds", took)
+		if took := time.Since(begun); took != 9*time.Second {
+			t.Errorf("took %s, want the drain time and four seconds", took)
 		}
 	})
 }

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sockd/sockd/fleet"
 )
 
 func TestGroup(t *testing.T) {
@@ -55,7 +60,7 @@ func TestSecondInterrupt(t *testing.T) {
 			<-drained
 			return nil
 		})
-		g.add(func(ctx context.Context) error { return stops(ctx, signals, drain) })
+		g.add(func(ctx context.Context) error { return stops(ctx, signals, drain, slog.New(slog.DiscardHandler)) })
 		result := make(chan error, 1)
 		go func() { result <- g.run(t.Context()) }()
 		for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
@@ -69,6 +74,30 @@ func TestSecondInterrupt(t *testing.T) {
 		signals <- syscall.SIGINT
 		if err := <-result; !errors.Is(err, errAtOnce) || time.Since(begun) > 0 {
 			t.Errorf("got %v after %v", err, time.Since(begun))
+		}
+	})
+}
+
+// The watcher's trouble comes when it comes, and is logged once.
+func TestPollingOnlyIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		trouble, ended := make(chan error, 1), make(chan error, 1)
+		var out bytes.Buffer
+		log := newLog(&out, true, nil)
+		go func() { ended <- reloads(ctx, fleet.New(fleet.Options{}), triggers{trouble: trouble}, log.Logger) }()
+		<-time.After(time.Minute)
+		for range 2 {
+			trouble <- syscall.ENOSPC
+			synctest.Wait()
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("reloads: %v", err)
+		}
+		if n := strings.Count(out.String(), "files are watched by polling only"); n != 1 || !strings.Contains(out.String(), "no space left") {
+			t.Errorf("%d lines, want 1:\n%s", n, out.String())
 		}
 	})
 }

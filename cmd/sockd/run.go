@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -88,8 +89,10 @@ func runFleet(c *cli.Context) (err error) {
 	g.add(func(ctx context.Context) error { return control.Serve(ctx, socket, f) })
 	g.add(watcher.Run)
 	g.add(func(ctx context.Context) error { return settle(ctx, f) })
-	g.add(func(ctx context.Context) error { return reloads(ctx, f, hup, watcher.C()) })
-	g.add(func(ctx context.Context) error { return stops(ctx, stop, drain) })
+	g.add(func(ctx context.Context) error {
+		return reloads(ctx, f, triggers{hup, watcher.C(), watcher.Trouble()}, log.Logger)
+	})
+	g.add(func(ctx context.Context) error { return stops(ctx, stop, drain, log.Logger) })
 	return g.run(c.Context)
 }
 
@@ -110,14 +113,9 @@ func loadWatched(first *config.Config, w *watch.Watcher) func() (*config.Config,
 
 // applied takes over what of a new revision concerns the process itself.
 func applied(log *liveLog, w *watch.Watcher) func(*config.Config) {
-	var warned bool
 	return func(cfg *config.Config) {
 		log.apply(cfg.Log)
 		w.SetMode(cfg.Fleet.Watch)
-		if err := w.Warning(); err != nil && !warned {
-			warned = true
-			log.Warn("files are watched by polling only", "err", err)
-		}
 	}
 }
 
@@ -132,14 +130,26 @@ func settle(ctx context.Context, f *fleet.Fleet) error {
 	return nil
 }
 
-// reloads has the fleet read its file after each HUP and each edit. The fleet logs what becomes of it.
-func reloads(ctx context.Context, f *fleet.Fleet, hup <-chan os.Signal, edits <-chan struct{}) error {
+// triggers are what makes the fleet read its file.
+type triggers struct {
+	hup     <-chan os.Signal
+	edits   <-chan struct{}
+	trouble <-chan error // why there may be no edits in time
+}
+
+// reloads has the fleet read its file after each HUP and each edit. The fleet logs what becomes of it. That the system tells of no edits is
+// said once.
+func reloads(ctx context.Context, f *fleet.Fleet, on triggers, log *slog.Logger) error {
 	for {
 		select {
-		case <-hup:
+		case s := <-on.hup:
+			received(log, s)
 			_, _ = f.Reload(ctx, control.ReloadOptions{}) // an error only tells that the fleet is stopping
-		case <-edits:
+		case <-on.edits:
 			_, _ = f.Changed(ctx)
+		case err := <-on.trouble:
+			log.Warn("files are watched by polling only", "err", err)
+			on.trouble = nil
 		case <-ctx.Done():
 			return nil
 		}
@@ -147,10 +157,11 @@ func reloads(ctx context.Context, f *fleet.Fleet, hup <-chan os.Signal, edits <-
 }
 
 // stops drains the fleet at the first signal. A second interrupt does not wait.
-func stops(ctx context.Context, signals <-chan os.Signal, drain context.CancelFunc) error {
+func stops(ctx context.Context, signals <-chan os.Signal, drain context.CancelFunc, log *slog.Logger) error {
 	for stopping := false; ; stopping = true {
 		select {
 		case s := <-signals:
+			received(log, s)
 			if stopping && s == syscall.SIGINT {
 				return errAtOnce
 			}
@@ -160,3 +171,5 @@ func stops(ctx context.Context, signals <-chan os.Signal, drain context.CancelFu
 		}
 	}
 }
+
+func received(log *slog.Logger, s os.Signal) { log.Info("signal received", "reason", s.String()) }

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,15 +43,17 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(e.WorkDir+"/.git", 0o700) // the lookup of sockd.toml ends here
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"await":  await,
-			"hold":   holdPort,
-			"let-go": letGo,
-			"subst":  subst,
-			"empty":  empty,
-			"absent": absent,
-			"signal": signalDaemon,
-			"mode":   mode,
+			"exits":   exits,
+			"await":   await,
+			"hold":    holdPort,
+			"let-go":  letGo,
+			"subst":   subst,
+			"empty":   empty,
+			"absent":  absent,
+			"port":    portOf,
+			"clients": openClients,
+			"signal":  signalDaemon,
+			"mode":    mode,
 		},
 	})
 }
@@ -109,7 +113,8 @@ func quietly(ts *testscript.TestScript, args []string) string {
 // taken are the ports that hold has taken, by number.
 var taken sync.Map
 
-// hold VAR: takes a port, as another program would, and puts its number into VAR and the owner's pid into HOLDER.
+// hold VAR: takes a port, as another program would, and puts its number into VAR, one that is 20 higher into VAR_LAST, and the owner's pid into
+// HOLDER.
 func holdPort(ts *testscript.TestScript, _ bool, args []string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -117,6 +122,7 @@ func holdPort(ts *testscript.TestScript, _ bool, args []string) {
 	port := strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 	taken.Store(port, ln)
 	ts.Setenv(args[0], port)
+	ts.Setenv(args[0]+"_LAST", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port+20))
 	ts.Setenv("HOLDER", strconv.Itoa(os.Getpid()))
 }
 
@@ -154,12 +160,48 @@ func absent(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// signal NAME: sends TERM or HUP to the daemon of the working directory. testscript's own kill knows neither.
+// signal NAME: sends TERM, INT or HUP to the daemon of the working directory. testscript's own kill knows only INT and KILL.
 func signalDaemon(ts *testscript.TestScript, _ bool, args []string) {
-	var s control.Status
+	names := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP}
+	ts.Check(syscall.Kill(status(ts).Fleet.PID, names[args[0]]))
+}
+
+// status asks the daemon of the working directory.
+func status(ts *testscript.TestScript) (s control.Status) {
 	_ = ts.Exec("sockd", "fleet", "status", "--json") // its code is not the question
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &s))
-	ts.Check(syscall.Kill(s.Fleet.PID, map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[0]]))
+	return s
+}
+
+func instanceOf(ts *testscript.TestScript, name string) control.InstanceStatus {
+	for _, in := range status(ts).Instances {
+		if in.Name == name {
+			return in
+		}
+	}
+	ts.Fatalf("no instance %s", name)
+	return control.InstanceStatus{}
+}
+
+// port NAME VAR: puts the port of an instance into VAR.
+func portOf(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[1], strconv.Itoa(instanceOf(ts, args[0]).Port))
+}
+
+// clients NAME N: N polling clients open a session and do not poll.
+func openClients(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	url := "http://" + instanceOf(ts, args[0]).Address + "/socket.io/?EIO=4&transport=polling"
+	for range n {
+		r, err := http.Get(url)
+		ts.Check(err)
+		_, err = io.Copy(io.Discard, r.Body)
+		ts.Check(errors.Join(err, r.Body.Close()))
+		if r.StatusCode != http.StatusOK {
+			ts.Fatalf("handshake: %s", r.Status)
+		}
+	}
 }
 
 // mode OCTAL GLOB: the one file that matches has these permissions.

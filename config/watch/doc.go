@@ -9,12 +9,12 @@
 //
 // [Watcher.Run] is one goroutine, the caller's. It owns the inotify descriptor and all state but the wanted files and the mode, and ends with its
 // context only: no fault ends it, as an editor's bad moment must not make all later edits invisible. Where the system has no
-// watch left (ENOSPC, EMFILE) it goes on by stat alone; [Watcher.Warning] says so.
+// watch left (ENOSPC, EMFILE) it goes on by stat alone; [Watcher.Trouble] says so.
 //
 // # Concurrency
 //
-// All methods are safe from any goroutine. Nothing is called back; the only output is the channel of [Watcher.C], which holds one signal at most:
-// who is slow sees several changes as one.
+// All methods are safe from any goroutine. Nothing is called back; the output are the channels of [Watcher.C], which holds one signal at most:
+// who is slow sees several changes as one, and of [Watcher.Trouble].
 //
 // # Meaning of a signal
 //

@@ -14,6 +14,20 @@ type run struct {
 	events  *fsnotify.Watcher      // nil without events
 	watched map[string]os.FileInfo // folders that inotify watches
 	hit     bool                   // an event of this burst named a wanted file
+	deaf    bool                   // some or all files are watched by stat alone, which Trouble was told
+}
+
+// warn tells Trouble when files begin to be watched by stat alone; nil is the end of that.
+func (r *run) warn(err error) {
+	begins := err != nil && !r.deaf
+	r.deaf = err != nil
+	if !begins {
+		return
+	}
+	select {
+	case r.trouble <- err:
+	default:
+	}
 }
 
 func (r *run) channels() (<-chan fsnotify.Event, <-chan error) {

@@ -28,6 +28,7 @@ const (
 type Watcher struct {
 	quiet   time.Duration
 	c       chan struct{}
+	trouble chan error    // of capacity 1
 	changed chan struct{} // to Run: entries or mode were set
 	notify  func() (*fsnotify.Watcher, error)
 	every   time.Duration // between two stats
@@ -36,7 +37,6 @@ type Watcher struct {
 	entries []string
 	seen    *view // of entries, the state that was last signalled or found
 	mode    string
-	warning error
 }
 
 // New returns a watcher that waits for quiet after the last event, 0 for 150 ms. It watches nothing before [Watcher.Set], and
@@ -50,7 +50,7 @@ func New(quiet time.Duration) (*Watcher, error) {
 	}
 	return &Watcher{
 		quiet: quiet, mode: Auto, every: pollEvery, notify: fsnotify.NewWatcher, seen: look(nil),
-		c: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		c: make(chan struct{}, 1), trouble: make(chan error, 1), changed: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -94,18 +94,9 @@ func (w *Watcher) poke() {
 // C delivers a signal after each burst of changes. It is never closed.
 func (w *Watcher) C() <-chan struct{} { return w.c }
 
-// Warning returns why files are watched by stat alone although the mode is "auto", or nil.
-func (w *Watcher) Warning() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.warning
-}
-
-func (w *Watcher) warn(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.warning = err
-}
+// Trouble delivers why files are watched by stat alone although the mode is "auto", when that begins. It is never closed, and holds one
+// reason that nobody has read.
+func (w *Watcher) Trouble() <-chan error { return w.trouble }
 
 func (w *Watcher) wanted() (entries []string, mode string, seen *view) {
 	w.mu.Lock()

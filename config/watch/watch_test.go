@@ -268,14 +268,28 @@ func TestNoWatchesLeft(t *testing.T) {
 	}, path)
 	write(t, path, "x")
 	wait(t, w, "a change that only a stat can see")
-	if err := w.Warning(); !errors.Is(err, syscall.EMFILE) {
-		t.Errorf("Warning = %v, want %v", err, syscall.EMFILE)
+	trouble := func(when string, want error) {
+		t.Helper()
+		w.Armed()
+		select {
+		case err := <-w.Trouble():
+			if want == nil || !errors.Is(err, want) {
+				t.Errorf("%s: told %v, want %v", when, err, want)
+			}
+		default:
+			if want != nil {
+				t.Errorf("%s: told nothing, want %v", when, want)
+			}
+		}
 	}
+	trouble("at the start", syscall.EMFILE)
+	write(t, path, "xx")
+	wait(t, w, "another change")
+	trouble("the same again", nil)
 	w.SetMode(watch.Poll)
-	w.Armed()
-	if err := w.Warning(); err != nil {
-		t.Errorf("Warning in mode poll = %v", err)
-	}
+	trouble("in mode poll", nil)
+	w.SetMode(watch.Auto)
+	trouble("in mode auto again", syscall.EMFILE)
 }
 
 func TestModes(t *testing.T) {

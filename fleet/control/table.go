@@ -39,10 +39,14 @@ var header = [columns]string{"NAME", "STATE", "ADDRESS", "CLIENTS", "ROOMS", "IN
 // rightAligned are the columns of figures.
 var rightAligned = [columns]bool{colClients: true, colRooms: true, colIn: true, colOut: true, colRetry: true, colUptime: true, colRestarts: true}
 
-// narrowing is the order in which columns give way when the table is too wide, each down to its floor.
-var narrowing = []struct{ col, floor int }{
-	{colNote, 24}, {colWorker, 9}, {colName, 16}, {colAddress, 21}, {colNote, 8}, {colName, 6}, {colWorker, 6}, {colAddress, 14}, {colNote, 4},
-}
+// droppable are the columns that a table which is too wide does without, in this order, when none of its rows has anything there.
+var droppable = []int{colWorker, colRetry, colRooms, colRestarts, colOut, colIn, colUptime, colNote}
+
+// narrowing is the order in which columns then give way, each down to its floor. NAME comes after all of them, see [nameFloor].
+var narrowing = []struct{ col, floor int }{{colNote, 8}, {colWorker, 6}, {colNote, 4}, {colAddress, 7}}
+
+// minName is what NAME keeps in any case, if it is that long: then the line loses its end instead.
+const minName = 12
 
 // states in the order in which the headline counts them.
 var states = []string{"ready", "degraded", "starting", "bound", "backoff", "failed", "draining", "stopped", "disabled"}
@@ -176,16 +180,22 @@ func runtimeName(wk WorkerStatus) string {
 	return name + strings.TrimSuffix(major+"."+minor, ".")
 }
 
-// layout returns how wide each column is, so that a line fits into width as far as the floors of [narrowing] allow it.
+// layout returns how wide each column is, 0 for one that is left out, so that a line fits into width as far as that is possible.
 func layout(rows [][columns]string, width int) [columns]int {
 	var widths [columns]int
-	total := 2 * (columns - 1)
+	total := -gap
 	for c := range widths {
 		widths[c] = utf8.RuneCountInString(header[c])
 		for _, r := range rows {
 			widths[c] = max(widths[c], utf8.RuneCountInString(r[c]))
 		}
-		total += widths[c]
+		total += widths[c] + gap
+	}
+	for _, c := range droppable {
+		if total > width && !slices.ContainsFunc(rows, func(r [columns]string) bool { return says(r[c]) }) {
+			total -= widths[c] + gap
+			widths[c] = 0
+		}
 	}
 	for _, n := range narrowing {
 		if give := min(total-width, widths[n.col]-n.floor); give > 0 {
@@ -193,17 +203,62 @@ func layout(rows [][columns]string, width int) [columns]int {
 			total -= give
 		}
 	}
+	if total > width {
+		widths[colName] = min(widths[colName], max(widths[colName]-(total-width), nameFloor(rows)))
+	}
 	return widths
+}
+
+// gap is what stands between two columns.
+const gap = 2
+
+// says reports whether a cell tells anything.
+func says(cell string) bool { return cell != "" && cell != none && cell != "0" }
+
+// nameFloor is the least width at which names that differ still differ when they are shortened.
+func nameFloor(rows [][columns]string) int {
+	names, longest := make(map[string]bool), 0
+	for _, r := range rows {
+		names[r[colName]] = true
+		longest = max(longest, utf8.RuneCountInString(r[colName]))
+	}
+	for n := minName; n < longest; n++ {
+		cut := make(map[string]bool)
+		for name := range names {
+			cut[shortenMiddle(name, n)] = true
+		}
+		if len(cut) == len(names) {
+			return n
+		}
+	}
+	return longest
+}
+
+// cells shortens each cell where that does the least harm: an address keeps its port, a name its beginning and its end.
+func cells(r [columns]string, widths [columns]int) [columns]string {
+	for c := range r {
+		switch c {
+		case colName:
+			r[c] = shortenMiddle(r[c], widths[c])
+		case colAddress:
+			r[c] = shortenLeft(r[c], widths[c])
+		default:
+			r[c] = shorten(r[c], widths[c])
+		}
+	}
+	return r
 }
 
 // render writes one row. The state is painted last, so that colours do not count as columns.
 func render(r [columns]string, widths [columns]int, width int, o TextOptions) string {
 	var b strings.Builder
-	for c, cell := range r {
-		cell = shorten(cell, widths[c])
+	for c, cell := range cells(r, widths) {
+		if widths[c] == 0 {
+			continue
+		}
 		pad := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(cell))
 		if c > 0 {
-			b.WriteString("  ")
+			b.WriteString(strings.Repeat(" ", gap))
 		}
 		if rightAligned[c] {
 			b.WriteString(pad + cell)
@@ -212,7 +267,7 @@ func render(r [columns]string, widths [columns]int, width int, o TextOptions) st
 		}
 	}
 	line := []rune(shorten(strings.TrimRight(b.String(), " "), width))
-	from := min(widths[colName]+2, len(line))
+	from := min(widths[colName]+gap, len(line))
 	to := min(from+utf8.RuneCountInString(r[colState]), len(line))
 	if !o.Color || from == to {
 		return string(line)

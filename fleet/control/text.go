@@ -76,6 +76,31 @@ func shorten(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
+// shortenLeft cuts s to its last n runes, the first of which is then an ellipsis.
+func shortenLeft(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	if n <= 0 {
+		return ""
+	}
+	return "…" + string(r[len(r)-n+1:])
+}
+
+// shortenMiddle cuts s to n runes around an ellipsis, so that names which differ in their last characters go on to differ.
+func shortenMiddle(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	if n <= 0 {
+		return ""
+	}
+	tail := (n - 1) / 2
+	return string(r[:n-1-tail]) + "…" + string(r[len(r)-tail:])
+}
+
 // fold breaks s at blanks into lines of at most width runes; every line but the first is indented by two blanks.
 func fold(s string, width int) []string {
 	const indent = "  "

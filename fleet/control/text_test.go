@@ -3,6 +3,7 @@ package control_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +75,40 @@ func crowded() control.Status {
 	return s
 }
 
+// ordinary is a fleet as most people have one: seven-letter names, five-digit ports, one that waits and one that leaves.
+func ordinary() control.Status {
+	s := example()
+	s.Fleet.ConfigState, s.Fleet.ConfigError = control.ConfigApplied, nil
+	s.Instances = []control.InstanceStatus{
+		{Name: "backend", State: "ready", Address: "127.0.0.1:24110", Port: 24110, Clients: 3, UptimeS: 7200, RateIn: 2, RateOut: 6},
+		{Name: "preview", State: "backoff", Address: "127.0.0.1:24111", Port: 24111, Restarts: 12, Note: "port 24111 in use by pid 12911 (python3)"},
+		{Name: "reports", State: "draining", Address: "127.0.0.1:24112", Port: 24112, Clients: 1200},
+		{Name: "website", State: "disabled", Address: "127.0.0.1:24113", Port: 24113},
+	}
+	return s
+}
+
+// long has names of 40 letters that differ only at their end.
+func long() control.Status {
+	s := ordinary()
+	for i := range s.Instances {
+		s.Instances[i].Name = fmt.Sprintf("the-quick-brown-fox-jumps-over-a-lazy-%02d", i+1)
+		s.Instances[i].Rooms = i
+	}
+	return s
+}
+
+// sixes listens on IPv6 addresses, with something in every column.
+func sixes() control.Status {
+	s := ordinary()
+	for i := range s.Instances {
+		in := &s.Instances[i]
+		in.Address, in.Rooms, in.RetryQueue, in.Restarts = fmt.Sprintf("[2001:db8:85a3::8a2e:370:7348]:%d", in.Port), 2, 1, i
+	}
+	s.Instances[3].Address = "[::1]:24113"
+	return s
+}
+
 func TestWriteTable(t *testing.T) {
 	t.Parallel()
 	held := example()
@@ -94,6 +129,10 @@ func TestWriteTable(t *testing.T) {
 		{"table-held", held, control.TextOptions{}},
 		{"table-empty", empty, control.TextOptions{}},
 		{"table-crowded", crowded(), control.TextOptions{}},
+		{"table-ordinary", ordinary(), control.TextOptions{}},
+		{"table-ordinary-80", ordinary(), control.TextOptions{Width: 80}},
+		{"table-long-names", long(), control.TextOptions{}},
+		{"table-ipv6", sixes(), control.TextOptions{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -131,6 +170,34 @@ func TestWriteTableFitsAnyWidth(t *testing.T) {
 			checkWidth(t, b.String(), width)
 			if strings.ContainsRune(b.String(), '\x1b') {
 				t.Fatal("an escape sequence of a note reached the terminal")
+			}
+		}
+	}
+}
+
+// What somebody looks for with grep stands there whole: each state, each name, each port, at any width that an ordinary terminal has.
+func TestTableKeepsItsWords(t *testing.T) {
+	t.Parallel()
+	for width := 80; width < 200; width++ {
+		for _, s := range []control.Status{ordinary(), long(), sixes()} {
+			var b bytes.Buffer
+			if err := control.WriteTable(&b, s, control.TextOptions{Width: width, Now: now}); err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+			names := make(map[string]bool)
+			for i, line := range lines[len(lines)-len(s.Instances):] {
+				in, words := s.Instances[i], strings.Fields(line)
+				names[words[0]] = true
+				if len(in.Name) < 10 && words[0] != in.Name {
+					t.Errorf("width %d: name %s, want %s", width, words[0], in.Name)
+				}
+				if words[1] != in.State || !strings.HasSuffix(words[2], fmt.Sprintf(":%d", in.Port)) {
+					t.Fatalf("width %d: %s", width, line)
+				}
+			}
+			if len(names) != len(s.Instances) {
+				t.Fatalf("width %d: two names look the same:\n%s", width, b.String())
 			}
 		}
 	}
