@@ -74,6 +74,6 @@
 // Differences from the reference server: a close packet on a websocket is obeyed at once; a bad handshake of a websocket is
 // refused before the 101; a poll that is pending when the websocket takes over gets 400 with code 3 and not a close packet; a
 // poll that was sent together with the client's close packet, on another connection, gets its noop even if it arrives up to 100 ms
-// later; pongs that nobody asked for do not delay the next ping; a message that a poll returned just as its client left is lost, as
+// later; a poll of python-engineio gets at most the 16 packets that this client takes; pongs that nobody asked for do not delay the next ping; a message that a poll returned just as its client left is lost, as
 // there, but ends the session.
 package engineio

@@ -100,7 +100,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q *request) {
 		busy(w, r, text)
 		return
 	}
-	k := &Socket{server: s, options: q.options, id: q.options.NewID(), memo: remember(r)}
+	k := &Socket{server: s, options: q.options, id: q.options.NewID(), memo: remember(r), rationed: rationed(r.UserAgent())}
 	k.recv.Lock() // until Accept has returned
 	k.handling = true
 	k.due = s.clock.now() + int64(q.options.PingInterval)

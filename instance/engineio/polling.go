@@ -102,17 +102,22 @@ func (s *Socket) fetch() (m *Message, body []byte) {
 	return nil, nil
 }
 
-// dequeue empties the queue. mu is held.
+// dequeue takes what one poll gets off the queue. mu is held.
 func (s *Socket) dequeue() (m *Message, body []byte) {
-	if len(s.queue) == 1 {
+	n := s.portion()
+	if n == 1 {
 		m = s.queue[0]
 		body = m.payload()
 	} else {
-		body = payloads(s.queue, s.queued)
+		body = payloads(s.queue[:n], s.queued)
 	}
-	clear(s.queue)
-	s.queue, s.queued = s.queue[:0], 0
-	if cap(s.queue) > 16 {
+	for _, m := range s.queue[:n] {
+		s.queued -= len(m.wire)
+	}
+	left := copy(s.queue, s.queue[n:])
+	clear(s.queue[left:])
+	s.queue = s.queue[:left]
+	if left == 0 && cap(s.queue) > 16 {
 		s.queue = nil
 	}
 	return m, body

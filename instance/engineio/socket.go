@@ -36,6 +36,7 @@ type Socket struct {
 	handling bool // the session is being called
 	owed     bool // Session.Close follows that call
 	parking  bool // a poll is being parked
+	rationed bool // see ration
 	posting  bool // a body is being read
 	waiting  bool // for a pong
 	extended bool // the timeout was restarted by another packet
@@ -127,6 +128,12 @@ func (s *Socket) push(m *Message) error {
 		return nil
 	case s.link != nil:
 		return s.link.write(m)
+	case s.rationed && m.count() > ration:
+		s.split(m)
+		if s.reply != nil {
+			return s.answer(s.dequeue())
+		}
+		return nil
 	case s.reply != nil:
 		return s.answer(m, m.payload())
 	}
