@@ -132,6 +132,7 @@ func (s *Server) adopt(nc net.Conn) error {
 		nc.Close()
 		return err
 	}
+	nb.SetReadBuffer(receiveBuffer)
 	if o.SendBuffer > 0 {
 		nb.SetWriteBuffer(o.SendBuffer)
 	}

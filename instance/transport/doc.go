@@ -52,8 +52,8 @@
 // connection on the writer's goroutine, and an event that the poller had already fetched for it could then end a new connection with the same
 // number. Between that try and nbio's there is a window of microseconds in which this can still happen.
 //
-// nbio treats a peer's FIN as the end after it has read for one turn. A turn reads up to 128 times 64 KiB, more than Linux lets a receive
-// buffer grow to (6 MiB), so nothing that came before the FIN is lost, and a client that never stops sending gets no longer turn than that.
+// nbio treats a peer's FIN as the end after it has read for one turn. A turn reads up to 2 MiB of a connection, twice what its receive buffer may
+// grow to, so nothing that came before the FIN is lost, and a client that never stops sending holds up the others for no longer than that.
 // A client that half-closes while its request is parked has left.
 //
 // nbio's MaxWriteBufferSize is not set: it closes a connection on the writer's goroutine, and for a single large write. The ledger

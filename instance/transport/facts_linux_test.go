@@ -299,6 +299,48 @@ func TestFact16TailOfInput(t *testing.T) {
 	}
 }
 
+// TestTurnIsBounded: a client that never stops sending does not keep the poller for itself.
+func TestTurnIsBounded(t *testing.T) {
+	t.Parallel()
+	var sent, atBystander atomic.Int64
+	held, release := make(chan struct{}), make(chan struct{})
+	r := echoRig(t, transport.Options{})
+	r.Serve(handler{32 << 20, func(_ http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case "/hold":
+			close(held)
+			<-release
+		case "/flood":
+			sent.Add(req.ContentLength)
+		default:
+			atBystander.Store(sent.Load())
+		}
+	}})
+	holder, flooder, bystander := r.dial(), r.dial(), r.dial()
+	holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-held
+	const size = 32 << 10
+	one := fmt.Sprintf("POST /flood HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size))
+	begun := make(chan struct{})
+	go func() {
+		io.WriteString(flooder, one)
+		close(begun)
+		for range 2000 { // 64 MB, or until the test ends
+			if _, err := io.WriteString(flooder, one); err != nil {
+				return
+			}
+		}
+	}()
+	go io.Copy(io.Discard, flooder)
+	<-begun
+	bystander.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	close(release)
+	bystander.wantStatus(200)
+	if n := atBystander.Load(); n > 4<<20 {
+		t.Errorf("%d MiB of the flood came before a request that waited all the time", n>>20)
+	}
+}
+
 func TestNoDelay(t *testing.T) {
 	t.Parallel()
 	ln := listen(t)

@@ -17,8 +17,11 @@ var ErrStopped = errors.New("event loops are stopped")
 
 const (
 	readBuffer = 64 << 10 // bytes read at once, one buffer per poller
-	maxReads   = 128      // reads per connection and turn, see the package comment on tails
-	stopWait   = 2 * time.Second
+
+	// Of one connection a turn reads at most 2 MiB, and the kernel holds at most half of that for it: see the package comment on tails.
+	maxReads      = 32
+	receiveBuffer = 512 << 10 // SO_RCVBUF, which Linux doubles
+	stopWait      = 2 * time.Second
 )
 
 // Loops are the pollers that any number of [Server]s share: per poller one goroutine, one thread and one probe. Make them with [NewLoops].
