@@ -130,7 +130,7 @@ type Limits struct {
 	Clients         int    `toml:"clients" default:"10000" reload:"live"`
 	PerAddress      int    `toml:"per_address" default:"0" reload:"live"`
 	RoomsPerClient  int    `toml:"rooms_per_client" default:"100" reload:"live"`
-	Attachments     int    `toml:"attachments" default:"10" reload:"live"`
+	Attachments     int    `toml:"attachments" default:"10" reload:"live" check:"min=1"`
 	EventsPerSecond int    `toml:"events_per_second" default:"0" reload:"live"`
 	Burst           int    `toml:"burst" default:"0" reload:"live"`
 	OnExceed        string `toml:"on_exceed" default:"drop" reload:"live" check:"oneof=drop|disconnect"`

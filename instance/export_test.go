@@ -17,3 +17,11 @@ func (in *Instance) Hurry(d time.Duration) {
 	o.HeadTimeout, o.BodyTimeout, o.IdleTimeout = d, d, d
 	in.http.Configure(o)
 }
+
+// Spaces returns the namespaces that exist.
+func (in *Instance) Spaces() (paths []string) {
+	for _, ns := range in.io.Namespaces() {
+		paths = append(paths, ns.Path())
+	}
+	return paths
+}

@@ -68,7 +68,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // file serves a file of the browser's client, unless so much waits for slow readers already that one more could cost memory which others need. Each
 // connection has its own bound, but there may be many.
 func (h *handler) file(w http.ResponseWriter, r *http.Request, f *static.File) {
-	if h.http.Backlog() > h.backlog {
+	if (*Instance)(h).crowded() {
 		h.counts.refuse(backlogged)
 		w.Header().Set("Retry-After", "1")
 		answer(w, http.StatusServiceUnavailable, map[string]string{"error": "too many slow readers"})
@@ -87,14 +87,14 @@ func (h *handler) forbid(w http.ResponseWriter, r *http.Request, why, what strin
 
 // readyz says whether the instance serves; a degraded one does, and says what is wrong.
 func (h *handler) readyz(w http.ResponseWriter) {
-	st := (*Instance)(h).Status()
+	state, note := (*Instance)(h).condition()
 	status := http.StatusServiceUnavailable
-	if st.State == Ready || st.State == Degraded {
+	if state == Ready || state == Degraded {
 		status = http.StatusOK
 	}
-	body := map[string]string{"state": string(st.State)}
-	if st.Note != "" {
-		body["reason"] = st.Note
+	body := map[string]string{"state": string(state)}
+	if note != "" {
+		body["reason"] = note
 	}
 	answer(w, status, body)
 }

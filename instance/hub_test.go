@@ -3,6 +3,7 @@ package instance_test
 import (
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -183,4 +184,54 @@ func TestNamespacesByPatternAreGivenUp(t *testing.T) {
 		}
 	}
 	t.Error("nobody can open a namespace any more")
+}
+
+// A smaller max_payload is for clients that come from now on; the others keep what their handshake said.
+func TestMaxPayloadOfOpenClientsStays(t *testing.T) {
+	t.Parallel()
+	c := defaults()
+	r := run(t, loops(t), c)
+	old, other := dial(t, r.addr, ""), dial(t, r.addr, "")
+	next := *c
+	next.MaxPayload = 1000
+	if err := r.Apply(&next); err != nil {
+		t.Fatal(err)
+	}
+	large := `42["x","` + strings.Repeat("y", 5000) + `"]`
+	old.send(large)
+	other.want(large)
+	fresh := dial(t, r.addr, "")
+	fresh.send(large)
+	_, err := fresh.read()
+	var closed wsutil.ClosedError
+	if !errors.As(err, &closed) || closed.Code != 1009 {
+		t.Errorf("a new client: %v, want 1009", err)
+	}
+}
+
+// A namespace that an edit names in full is not given up any more when patterns fill the table, and one that is refused gives up nothing.
+func TestNamedNamespacesAreNotGivenUp(t *testing.T) {
+	t.Parallel()
+	c := defaults()
+	c.Namespaces = []string{"/", "/room-*"}
+	r := run(t, loops(t), c)
+	greedy := dial(t, r.addr, "")
+	for i := range 1020 {
+		greedy.send("40/room-" + strconv.Itoa(i) + ",")
+		greedy.recv()
+	}
+	next := *c
+	next.Namespaces = []string{"/", "/room-0", "/room-*"}
+	if err := r.Apply(&next); err != nil {
+		t.Fatal(err)
+	}
+	greedy.send("41/room-0,")
+	greedy.send("41/room-1,")
+	for _, p := range []string{"/forbidden", "/room-a", "/room-b", "/room-c", "/room-d"} {
+		greedy.send("40" + p + ",")
+		greedy.recv()
+	}
+	if spaces := r.Spaces(); !slices.Contains(spaces, "/room-0") || slices.Contains(spaces, "/room-1") {
+		t.Errorf("/room-0 was given up, or /room-1 was not")
+	}
 }

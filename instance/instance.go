@@ -19,7 +19,7 @@ import (
 // lagLimit is the poller lag over which an instance is degraded.
 const lagLimit = time.Second
 
-// maxBacklog is how much may wait for slow readers before no more files are served.
+// maxBacklog is how many bytes may wait for slow readers before no more files are served and no more clients are sent what they missed.
 const maxBacklog = 64 << 20
 
 // Instance is one server. Make one with [New], lend it a listener with [Instance.Serve], then call [Instance.Run] once.
@@ -105,20 +105,32 @@ func (in *Instance) Apply(c *config.Instance) error {
 
 // Status returns the state and the totals of this moment.
 func (in *Instance) Status() Status {
+	var st Status
+	st.State, st.Note = in.condition()
 	in.mu.Lock()
-	st := Status{State: in.state, ReadyIn: in.readyIn, Since: in.since}
+	st.ReadyIn, st.Since = in.readyIn, in.since
 	in.mu.Unlock()
 	st.Clients, st.Polling = in.engine.Len(), in.engine.Stats().Polling
 	st.EventsIn = in.eventsIn.Load()
 	st.Rooms, st.EventsOut = in.spaces.totals()
-	if st.State == Ready {
-		st.Note = in.trouble()
-		if st.Note != "" {
-			st.State = Degraded
-		}
-	}
 	return st
 }
+
+// condition is the state, and why it is degraded if it is.
+func (in *Instance) condition() (State, string) {
+	in.mu.Lock()
+	state := in.state
+	in.mu.Unlock()
+	if state == Ready {
+		if note := in.trouble(); note != "" {
+			return Degraded, note
+		}
+	}
+	return state, ""
+}
+
+// crowded tells whether more waits for slow readers than maxBacklog.
+func (in *Instance) crowded() bool { return in.http.Backlog() > in.backlog }
 
 // trouble says what is not right with an instance that serves; empty when nothing is.
 func (in *Instance) trouble() string {

@@ -48,7 +48,9 @@ func (sp *spaces) start(g *group, proof *transport.Proof) {
 
 // open decides about a namespace that a client asked for and that does not exist yet.
 func (sp *spaces) open(ns *socketio.Namespace) bool {
-	sp.evict()
+	if sp.in.settings.Load().allows(ns.Path()) {
+		sp.evict()
+	}
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	s := sp.in.settings.Load() // under sp.mu: an edit that forbids it comes before or takes it out again
@@ -94,7 +96,7 @@ func (sp *spaces) evict() {
 
 // add gives ns its handler and a running broadcaster; sp.mu is held.
 func (sp *spaces) add(ns *socketio.Namespace, named bool) {
-	b := broadcast.New(sp.proof, ns, sp.in.pool, sp.in.settings.Load().broadcast())
+	b := broadcast.New(sp.proof, ns, sp.in.pool, sp.in.settings.Load().broadcast(sp.in.crowded))
 	ns.Handle(&route{in: sp.in, b: b})
 	cancel := sp.group.startAlone("broadcaster "+ns.Path(), b.Run)
 	sp.live[ns.Path()] = &space{ns: ns, b: b, cancel: cancel, named: named}
@@ -108,7 +110,8 @@ func (sp *spaces) apply(s *settings) {
 		return
 	}
 	var removed []string
-	for path := range sp.live {
+	for path, live := range sp.live {
+		live.named = slices.Contains(s.named, path)
 		if !s.allows(path) {
 			removed = append(removed, path)
 		}
@@ -119,7 +122,7 @@ func (sp *spaces) apply(s *settings) {
 		}
 	}
 	for _, one := range sp.live {
-		one.b.Configure(s.broadcast())
+		one.b.Configure(s.broadcast(sp.in.crowded))
 	}
 	sp.mu.Unlock()
 	for _, path := range removed {

@@ -155,10 +155,11 @@ func (s *settings) socketio(shards int, open func(*socketio.Namespace) bool) soc
 }
 
 // broadcast bounds by limits.clients how many of them can come back. An engine.io instance has no CONNECT and so nobody who could.
-func (s *settings) broadcast() broadcast.Options {
+func (s *settings) broadcast(crowded func() bool) broadcast.Options {
 	h := s.c.History
 	o := broadcast.Options{
 		Window:   s.c.Recovery.Window.Std(),
+		Crowded:  crowded,
 		Sessions: s.c.Limits.Clients,
 		History:  broadcast.History{Size: orNone(h.Size), Bytes: orNone(int(h.MaxBytes)), TTL: h.TTL.Std()},
 	}

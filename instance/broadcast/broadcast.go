@@ -32,6 +32,7 @@ type Options struct {
 	Window   time.Duration // for how long a client that lost its connection can come back; 0 = connection state recovery is off
 	Sessions int           // how many such clients are remembered, 10000; beyond that the one whose time is over first is forgotten
 	History  History       // what is kept for them; unused without Window
+	Crowded  func() bool   // asked before a client is sent what it missed: true = it starts anew, so much waits already; nil = never
 }
 
 func (o Options) withDefaults() Options {

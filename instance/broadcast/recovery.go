@@ -61,11 +61,19 @@ func (b *Broadcaster) claim(pid, offset string, seen bool, adopt func(string, so
 		}
 	}
 	now := b.now()
+	if b.crowded() {
+		return nil, TooMuch
+	}
 	b.mu.Lock()
 	b.history.prune(now, &b.opts.Load().History)
 	floor, seq := b.history.floor, b.seq
 	b.mu.Unlock()
 	return b.sessions.claim(pid, after, floor, seq, now, adopt)
+}
+
+func (b *Broadcaster) crowded() bool {
+	f := b.opts.Load().Crowded
+	return f != nil && f()
 }
 
 // Resume implements [socketio.Recovery]. The rest runs on the lane of the socket's shard: there, all events up to some number have been
@@ -82,7 +90,7 @@ func (x *session) resume(s *socketio.Socket, back func([]string, *socketio.Packe
 		return
 	}
 	missed, ok := b.missed(s.Shard(), after, newReceiver(x.id, rooms))
-	if !ok {
+	if !ok || len(missed) > 0 && b.crowded() { // others may have come since the claim
 		b.stats.lost.Add(1)
 		back(nil, nil, false)
 		return

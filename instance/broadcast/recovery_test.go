@@ -440,6 +440,9 @@ func TestNotRecoverable(t *testing.T) {
 			st.b.Configure(broadcast.Options{})
 			st.b.Configure(window)
 		}, nil, "unknown_pid"},
+		"too much waits for others": {broadcast.Options{Window: time.Minute, Crowded: func() bool { return true }}, func(st *stack, _ *guest) {
+			st.publish("e")
+		}, nil, "backlog"},
 		"another came after it": {broadcast.Options{Window: time.Minute, Sessions: 1}, func(st *stack, _ *guest) {
 			pass(1)
 			st.guest().drop()

@@ -32,12 +32,13 @@ const (
 	BadOffset                 // not an offset; or of an event that is yet to come
 	OtherEpoch                // the offset is of an earlier start
 	Pruned                    // an event that the client may have missed is no longer in the history
+	TooMuch                   // so much waits for slow clients already that no replay is begun
 	refusals
 	none = Refusal(-1)
 )
 
 func (r Refusal) String() string {
-	return [...]string{"unknown_pid", "bad_offset", "other_epoch", "pruned"}[r]
+	return [...]string{"unknown_pid", "bad_offset", "other_epoch", "pruned", "backlog"}[r]
 }
 
 // RecoveryStats are about connection state recovery.
@@ -49,7 +50,7 @@ type RecoveryStats struct {
 	Replayed uint64            // events that they had missed; they are part of Sent
 	Expired  uint64            // sessions whose time was over
 	Evicted  uint64            // sessions that had to go because there were too many
-	Lost     uint64            // sessions that were claimed, but events were pruned before they could be sent; those clients are disconnected
+	Lost     uint64            // sessions that were claimed, but events were pruned, or too much waited for slow clients, before they could be sent; those clients are disconnected
 	Refused  map[string]uint64 // by [Refusal]
 }
 

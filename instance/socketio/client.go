@@ -211,7 +211,7 @@ func (c *client) enter(path []byte) *Socket {
 	s := c.find(path)
 	ignored := c.ended || s != nil && s.state == left
 	if s != nil && s.state == joined {
-		s.busy = true
+		s.busy++
 		c.mu.Unlock()
 		return s
 	}

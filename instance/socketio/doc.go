@@ -22,11 +22,12 @@
 // # Concurrency
 //
 // Every method may be called from any goroutine and none blocks. A [Handler] and all callbacks are called with no lock held. For one
-// socket the handler's methods never overlap, and Disconnect is the last; a Disconnect that becomes due while another method runs is
+// socket the handler's methods never overlap, but for the first events of a recovered one, which may come while its Connected runs; Disconnect is
+// the last; a Disconnect that becomes due while another method runs is
 // called when that has returned, on its goroutine.
 //
-// Lock order: the table of namespaces, then a shard; a client, then an acknowledgement. A shard's lock and a client's are never held
-// together, and none is held during a call into engineio.
+// Lock order: the table of namespaces, then a shard; a client, then a shard or an acknowledgement. No lock is held during a call into engineio,
+// but for the client's while the answer to its CONNECT is sent: the engine takes its socket's lock then, and calls nobody back.
 //
 // The sockets of a namespace are divided into shards by a hash of their id. [Namespace.Each] copies those that are meant and works on the
 // copy, so that a slow client delays nobody and a callback may join, leave and disconnect.

@@ -218,14 +218,18 @@ func (c *client) welcome(s *Socket, h Handler, missed *Packet) {
 // every send to the socket takes; the engine, which is handling a message of this client, does not call back meanwhile. A socket that comes
 // back is taken in by its lane: nothing else is sent to it until that is done.
 func (c *client) takeIn(s *Socket, m *engineio.Message) (admitted, inside bool, err error) {
-	if s.recovered {
-		err = c.conn.Send(m)
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.owed = true // from here on the handler's Disconnect is
-	if s.state == connecting {
-		s.state, admitted = joined, true
+	if admitted = s.state == connecting; admitted {
+		s.state = joined // before the answer: its client may send at once
+	}
+	if s.recovered {
+		c.mu.Unlock()
+		err = c.conn.Send(m)
+		c.mu.Lock()
+	}
+	if admitted {
 		inside = s.ns.add(s)
 	}
 	if !s.recovered {

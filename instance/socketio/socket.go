@@ -18,7 +18,7 @@ type Socket struct {
 
 	// Guarded by client.mu.
 	state    state
-	busy     bool     // a method of the handler is running for it
+	busy     int8     // how many methods of the handler are running for it: 2 if it sends before its Connected has returned
 	owed     bool     // the handler's Disconnect is to be called
 	recovery Recovery // nil = its client cannot come back
 	reason   engineio.Reason
@@ -42,7 +42,7 @@ const (
 
 // newSocket returns a socket for whose Connect the handler is about to be called.
 func newSocket(ns *Namespace, c *client, id string, auth []byte) *Socket {
-	s := &Socket{ns: ns, client: c, id: id, busy: true}
+	s := &Socket{ns: ns, client: c, id: id, busy: 1}
 	if len(auth) > 0 {
 		s.auth = append(s.auth, auth...)
 	}
@@ -200,8 +200,8 @@ func (s *Socket) leave(r engineio.Reason, notify bool) {
 	}
 	notify = notify && s.state == joined
 	s.state, s.reason, s.acks = left, r, nil
-	call := s.owed && !s.busy
-	s.owed = s.owed && s.busy
+	call := s.owed && s.busy == 0
+	s.owed = s.owed && !call
 	c.mu.Unlock()
 	if notify {
 		c.send(s.ns.text(disconnect, ""))
@@ -218,8 +218,8 @@ func (s *Socket) leave(r engineio.Reason, notify bool) {
 // exit ends the time in which the handler was running for s, and calls the Disconnect that became due meanwhile.
 func (s *Socket) exit() {
 	s.client.mu.Lock()
-	s.busy = false
-	call := s.owed && s.state == left
+	s.busy--
+	call := s.owed && s.state == left && s.busy == 0
 	s.owed = s.owed && !call
 	s.client.mu.Unlock()
 	if call {

@@ -1,7 +1,12 @@
 package socketio
 
+import "errors"
+
 // A stamp is a last argument that is known only when a packet's place in the order is: the offset of connection state recovery. The packet
 // is encoded before that, with a mark of the same length in its place.
+
+// errNoStamp is returned for a server whose packets have no room for it: that of the Raw parser.
+var errNoStamp = errors.New("socketio: raw messages take no stamp")
 
 // PrepareStamped is [Namespace.Prepare] with one more argument, a string, which must be replaced by [Packet.Stamp]. mark is what stands in
 // its place until then. It must be plain ASCII without quotes and backslashes.
@@ -25,7 +30,11 @@ func (ns *Namespace) stamped(d draft) (*Packet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Packet{ns: ns, msg: m, stamp: m.Slot(d.last)}, nil
+	at := m.Slot(d.last)
+	if at < 0 {
+		return nil, errNoStamp
+	}
+	return &Packet{ns: ns, msg: m, stamp: at}, nil
 }
 
 // Stamp writes b, which is as long as the mark was and needs no escapes, in the mark's place. It must be called before the packet is sent or

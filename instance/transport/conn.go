@@ -53,6 +53,7 @@ type conn struct {
 	lent      bool  // tally is that of the request's client, until the answer
 	discarded int32 // bytes since lingering began
 	pongs     int32 // bytes of pongs given while the ledger was not 0
+	most      int64 // bytes of a message, once upgraded
 	window    uint8 // with which the client inflates, as a power of 2; 0 = no compression; does not change once upgraded
 	deadline  int64 // by the clock; 0 = none
 	seen      int64 // the ledger at the last check

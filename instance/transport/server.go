@@ -42,7 +42,7 @@ type Listener interface {
 
 // Options of a [Server]. The zero value of each field stands for its default.
 type Options struct {
-	MaxMessage  int64          // bytes of a WebSocket message; 1,000,000
+	MaxMessage  int64          // bytes of a WebSocket message, for connections that are upgraded from now on; 1,000,000
 	HeadTimeout time.Duration  // from the first byte of a request (or from the connect) to the end of its header; 10 s
 	BodyTimeout time.Duration  // from there to the end of its body; 30 s
 	IdleTimeout time.Duration  // between two requests; 75 s

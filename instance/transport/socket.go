@@ -66,7 +66,7 @@ func (c *conn) sendClose(code ws.StatusCode) error {
 
 // readFrames gets bytes of an upgraded connection.
 func (c *conn) readFrames(p []byte) {
-	err := c.frames.read(p, rules{c.server.options.Load().MaxMessage, c.window > 0}, (*inlet)(c))
+	err := c.frames.read(p, rules{c.most, c.window > 0}, (*inlet)(c))
 	if err == nil || errors.Is(err, errEnough) {
 		return
 	}

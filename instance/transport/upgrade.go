@@ -41,7 +41,7 @@ func (s *Server) Upgrade(w http.ResponseWriter, r *http.Request, frame func(text
 	if err := c.send(switching(rw.header, key, extensions)); err != nil {
 		return nil, err
 	}
-	c.phase, c.window = upgraded, window
+	c.phase, c.window, c.most = upgraded, window, s.options.Load().MaxMessage
 	c.ws = &webSocket{c: c, frame: frame, gone: gone}
 	s.counters.upgrades.Add(1)
 	s.counters.sockets.Add(1)
