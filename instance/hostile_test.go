@@ -20,9 +20,10 @@ import (
 
 // bystanders are two well-behaved clients that talk while somebody attacks.
 type bystanders struct {
-	t    *testing.T
-	end  chan struct{}
-	done chan time.Duration // the longest that one event took
+	t      *testing.T
+	end    chan struct{}
+	done   chan time.Duration // the longest that one event took
+	finish func() time.Duration
 }
 
 // noticed is how long an event of a bystander may take. It is far more than it needs, and far less than any time limit of the server.
@@ -32,6 +33,11 @@ func talking(t *testing.T, r *running) *bystanders {
 	t.Helper()
 	a, b := dial(t, r.addr, "/quiet,"), dial(t, r.addr, "/quiet,") // where nothing else is said
 	by := &bystanders{t: t, end: make(chan struct{}), done: make(chan time.Duration, 1)}
+	by.finish = sync.OnceValue(func() time.Duration {
+		close(by.end)
+		return <-by.done
+	})
+	t.Cleanup(func() { by.finish() }) // also when the test has failed elsewhere
 	go func() {
 		var worst time.Duration
 		defer func() { by.done <- worst }()
@@ -63,8 +69,7 @@ func talking(t *testing.T, r *running) *bystanders {
 // stop fails the test if they have noticed anything.
 func (by *bystanders) stop() {
 	by.t.Helper()
-	close(by.end)
-	if worst := <-by.done; worst > noticed {
+	if worst := by.finish(); worst > noticed {
 		by.t.Errorf("an event of a bystander took %s", worst)
 	}
 }
@@ -146,8 +151,8 @@ var attacks = []attack{
 	}, refused("transport.head_timeout"), 100, 16},
 	{"headers byte by byte", nil, func(t *testing.T, r *running) {
 		r.Hurry(300 * time.Millisecond)
-		for _, conn := range crowd(t, r, 20, "") {
-			go drip(conn, get+"X-Slow: "+strings.Repeat("s", 8000)) // and no end
+		for _, conn := range crowd(t, r, 20, get) { // the rest would count as idle
+			go drip(conn, "X-Slow: "+strings.Repeat("s", 8000)) // and no end
 		}
 	}, refused("transport.head_timeout"), 20, 16},
 	{"slow bodies that promise much", nil, func(t *testing.T, r *running) {

@@ -3,8 +3,6 @@ package clients_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -96,6 +94,7 @@ func (d *daemon) write(toml string) {
 func (d *daemon) run() {
 	d.t.Helper()
 	d.cmd = exec.Command(binary, "fleet", "run", "-c", d.file, "--state-dir", d.state)
+	d.cmd.SysProcAttr = notAfterUs
 	d.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	d.cmd.Stderr = d.log
 	d.cmd.Stdout = d.log
@@ -191,82 +190,6 @@ func (d *daemon) url(name string) string {
 	}
 	d.t.Fatalf("no instance %q in %+v", name, s)
 	return ""
-}
-
-// script is one run of a file of testdata.
-func script(ctx context.Context, env map[string]string, words ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Env = append(os.Environ(), "CLIENTS="+modules)
-	for k, v := range env {
-		cmd.Env = append(cmd.Env, k+"="+v)
-	}
-	return cmd
-}
-
-// pass runs a script that has to end with 0.
-func pass(t *testing.T, env map[string]string, words ...string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	out, err := script(ctx, env, words...).CombinedOutput()
-	if err != nil {
-		t.Errorf("%v: %v\n%s", words, errors.Join(err, ctx.Err()), out)
-	}
-}
-
-// talk is a script that is given commands while it runs.
-type talk struct {
-	t    *testing.T
-	in   interface{ Write([]byte) (int, error) }
-	out  *json.Decoder
-	wait func() error
-}
-
-func converse(t *testing.T, env map[string]string, words ...string) *talk {
-	t.Helper()
-	cmd := script(t.Context(), env, words...)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	c := &talk{t: t, in: in, out: json.NewDecoder(out), wait: cmd.Wait}
-	var hello string
-	if err := c.out.Decode(&hello); err != nil {
-		t.Fatalf("%v: %v", words, err)
-	}
-	return c
-}
-
-// ask sends one command and returns its result.
-func (c *talk) ask(format string, args ...any) any {
-	c.t.Helper()
-	command := fmt.Sprintf(format, args...)
-	if _, err := fmt.Fprintln(c.in, command); err != nil {
-		c.t.Fatalf("%s: %v", command, err)
-	}
-	var answer struct {
-		OK  any
-		Err string
-	}
-	if err := c.out.Decode(&answer); err != nil {
-		c.t.Fatalf("%s: %v", command, err)
-	}
-	if answer.Err != "" {
-		c.t.Fatalf("%s: %s", command, answer.Err)
-	}
-	return answer.OK
 }
 
 type lockedBuffer struct {

@@ -81,23 +81,7 @@ type person struct {
 
 func terminal(t *testing.T, words ...string) *person {
 	t.Helper()
-	cmd := exec.Command(words[0], words[1:]...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
+	_, in, out := begin(t, nil, words...)
 	return &person{t: t, in: in, out: bufio.NewScanner(out)}
 }
 

@@ -151,19 +151,7 @@ port = "auto"
 // traffic runs two clients that send to each other while f runs, and fails if anything was lost.
 func traffic(t *testing.T, address string, f func()) {
 	t.Helper()
-	cmd := script(t.Context(), map[string]string{"URL": "http://" + address, "TRANSPORTS": "websocket"}, "node", "testdata/traffic.mjs")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, in, out := begin(t, map[string]string{"URL": "http://" + address, "TRANSPORTS": "websocket"}, "node", "testdata/traffic.mjs")
 	lines := bufio.NewReader(out)
 	if _, err := lines.ReadString('\n'); err != nil {
 		t.Fatalf("no traffic: %v", err)

@@ -3,6 +3,9 @@ package clients_test
 import (
 	"bufio"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,58 +34,94 @@ var transports = []struct{ name, list string }{
 	{"upgrade", "polling,websocket"},
 }
 
-// cell is one client over one transport, with an instance of its own.
-type cell struct{ client, transports, instance string }
+// cell is one client over one transport, with an instance of its own: a hub's clients hear each other.
+type cell struct {
+	script   string            // of testdata
+	instance string            // its name
+	keys     string            // of the instance
+	env      map[string]string // of the script
+}
 
-// cells gives each combination a name that is its instance's too.
-func cells(clients ...string) []cell {
+// over makes a cell for each transport, or for those that are named.
+func over(script, name, keys string, env map[string]string, only ...string) []cell {
 	var all []cell
-	for _, c := range clients {
-		for _, tr := range transports {
-			all = append(all, cell{c, tr.list, strings.NewReplacer(".", "_", "-", "_").Replace(c) + "_" + tr.name})
+	for _, tr := range transports {
+		if len(only) > 0 && !slices.Contains(only, tr.name) {
+			continue
 		}
+		with := map[string]string{"TRANSPORTS": tr.list, "MAX_PAYLOAD": strconv.Itoa(maxPayload)}
+		maps.Copy(with, env)
+		all = append(all, cell{script, name + "_" + tr.name, keys, with})
 	}
 	return all
 }
+
+const (
+	engine   = "protocol = \"engine.io\"\npath = \"/engine.io/\"\nnamespaces = [\"/\"]\n"
+	msgpack  = "parser = \"msgpack\"\n"
+	recovery = "recovery = { window = \"1m\" }\n"
+	deflate  = "compression = { websocket = true }\n"
+)
+
+// matrix is every client of another hand, over all that it speaks.
+func matrix() []cell {
+	node := func(client string) map[string]string { return map[string]string{"CLIENT": client} }
+	packed := func(client string) map[string]string {
+		return map[string]string{"CLIENT": client, "PARSER": "socket.io-msgpack-parser"}
+	}
+	bundle := func(name string) map[string]string { return map[string]string{"BUNDLE": name} }
+	served := fmt.Sprintf("client_dir = %q\n", bundles())
+	return slices.Concat(
+		over("relay.mjs", "node_4_8", "", node("socket.io-client")),
+		over("relay.mjs", "node_4_7", "", node("socket.io-client-4.7")),
+		over("relay.mjs", "node_4_5", "", node("socket.io-client-4.5")),
+		over("relay.mjs", "node_4_1", "", node("socket.io-client-4.1")),
+		over("relay.mjs", "msgpack_4_8", msgpack, packed("socket.io-client")),
+		over("relay.mjs", "msgpack_4_1", msgpack, packed("socket.io-client-4.1"), "upgrade"),
+		over("relay.mjs", "deflate_4_8", deflate, node("socket.io-client"), "websocket", "upgrade"),
+		over("relay.mjs", "bundle", served, bundle("socket.io.min.js"), "websocket"),
+		over("relay.mjs", "bundle_msgpack", served+msgpack, bundle("socket.io.msgpack.min.js"), "websocket"),
+		over("recover.mjs", "recover_4_8", recovery, node("socket.io-client")),
+		over("recover.mjs", "recover_4_7", recovery, node("socket.io-client-4.7")),
+		over("recover.mjs", "recover_msgpack", recovery+msgpack, packed("socket.io-client")),
+		over("engine.mjs", "engine", engine, nil),
+		over("deflate.mjs", "ws", engine+deflate, nil, "websocket"),
+		over("relay.py", "blocking", "", node("blocking")),
+		over("relay.py", "asyncio", "", node("asyncio")),
+	)
+}
+
+// bundles is the folder of the files for browsers.
+func bundles() string { return filepath.Join(modules, "node_modules", "socket.io", "client-dist") }
 
 func fleetOf(all []cell) string {
 	var b strings.Builder
 	b.WriteString(settings)
 	for _, c := range all {
-		fmt.Fprintf(&b, "[instance.%s]\n", c.instance)
+		fmt.Fprintf(&b, "[instance.%s]\n%s", c.instance, c.keys)
 	}
 	return b.String()
 }
 
-func TestNode(t *testing.T) {
+// One daemon serves them all at once.
+func TestMatrix(t *testing.T) {
 	t.Parallel()
-	all := cells("socket.io-client", "socket.io-client-4.5")
+	all := matrix()
 	d := newDaemon(t, fleetOf(all))
 	t.Run("clients", func(t *testing.T) {
 		for _, c := range all {
 			t.Run(c.instance, func(t *testing.T) {
 				t.Parallel()
-				pass(t, map[string]string{
-					"URL": d.url(c.instance), "CLIENT": c.client, "TRANSPORTS": c.transports, "MAX_PAYLOAD": strconv.Itoa(maxPayload),
-				}, "node", "--test", "--test-reporter=spec", "testdata/relay.mjs")
-			})
-		}
-	})
-}
-
-func TestPython(t *testing.T) {
-	t.Parallel()
-	all := cells("blocking", "asyncio")
-	d := newDaemon(t, fleetOf(all))
-	t.Run("clients", func(t *testing.T) {
-		for _, c := range all {
-			t.Run(c.instance, func(t *testing.T) {
-				t.Parallel()
-				env := map[string]string{"URL": d.url(c.instance), "CLIENT": c.client, "TRANSPORTS": c.transports}
-				if c.client == "blocking" {
-					echo(t, d.url(c.instance))
+				c.env["URL"] = d.url(c.instance)
+				file := filepath.Join("testdata", c.script)
+				if filepath.Ext(file) == ".mjs" {
+					pass(t, c.env, "node", "--test-reporter=spec", file)
+					return
 				}
-				pass(t, env, "/usr/bin/python3", "testdata/relay.py")
+				if c.env["CLIENT"] == "blocking" {
+					echo(t, c.env["URL"])
+				}
+				pass(t, c.env, "/usr/bin/python3", file)
 			})
 		}
 	})
@@ -91,18 +130,7 @@ func TestPython(t *testing.T) {
 // echo runs the peer under Node until the test ends.
 func echo(t *testing.T, url string) {
 	t.Helper()
-	cmd := script(t.Context(), map[string]string{"URL": url}, "node", "testdata/echo.mjs")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	_, _, out := begin(t, map[string]string{"URL": url}, "node", "testdata/echo.mjs")
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatalf("echo: %v", err)
 	}

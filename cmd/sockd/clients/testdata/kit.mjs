@@ -1,15 +1,31 @@
 // What the scripts share: clients of the wanted version and transport, and waits that are bounded.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import vm from "node:vm";
 
-const require = createRequire(process.env.CLIENTS + "/");
-export const { io } = require(process.env.CLIENT || "socket.io-client");
+const patience = 10_000;
+export const require = createRequire(process.env.CLIENTS + "/");
+const parser = process.env.PARSER && require(process.env.PARSER);
+export const msgpack = Boolean(parser) || /msgpack/.test(process.env.BUNDLE);
+export const { io } = process.env.BUNDLE ? await bundle(process.env.BUNDLE) : require(process.env.CLIENT || "socket.io-client");
 export const transports = (process.env.TRANSPORTS || "polling,websocket").split(",");
 export const upgrades = transports.length > 1;
-const patience = 10_000;
 
 const open = new Set();
 export const closeAll = () => open.forEach((s) => s.disconnect());
+
+// bytes is binary data in the form that the client knows: Node's, or a page's.
+export const bytes = (...args) => (process.env.BUNDLE ? new Uint8Array(Buffer.alloc(...args)).buffer : Buffer.alloc(...args));
+
+// bundle loads what a page would, from sockd itself. Node lacks the WebSocket of a browser, and it has no other transport.
+async function bundle(name) {
+  const answer = await fetch(process.env.URL + "/socket.io/" + name, { signal: AbortSignal.timeout(patience) });
+  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+  globalThis.WebSocket = require("ws");
+  const module = { exports: {} };
+  vm.compileFunction(await answer.text(), ["module", "exports"], { filename: name })(module, module.exports);
+  return module.exports;
+}
 
 // client connects and resolves when it is in its namespace; over polling first, also when it has been upgraded.
 export async function client(path = "", options = {}) {
@@ -20,7 +36,7 @@ export async function client(path = "", options = {}) {
 
 // start does not wait. Everything that arrives is in s.got, as [event, ...args].
 export function start(path = "", options = {}, url = process.env.URL) {
-  const s = io(url + path, { forceNew: true, transports, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options });
+  const s = io(url + path, { forceNew: true, transports, parser, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options });
   s.got = [];
   s.drops = [];
   s.onAny((...event) => s.got.push(event));

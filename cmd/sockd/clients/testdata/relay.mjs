@@ -1,7 +1,7 @@
 // A hub relays what one client sends to the others of its namespace, whole and in order.
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { client, start, received, fence, next, connected, transports, upgrades, closeAll } from "./kit.mjs";
+import { client, start, received, fence, next, connected, transports, upgrades, msgpack, bytes, closeAll } from "./kit.mjs";
 
 after(closeAll);
 const [a, b, c] = [await client(), await client(), await client()];
@@ -31,10 +31,10 @@ test("event names are any string", async () => {
 });
 
 test("binary arrives as it was, however deep", async () => {
-  const bytes = Buffer.from([0, 1, 127, 128, 255]);
-  a.emit("binary", bytes, { deep: [Buffer.from("abc"), { x: Buffer.alloc(0) }] }, "text", new Uint8Array([9]).buffer);
+  const odd = Buffer.from([0, 1, 127, 128, 255]);
+  a.emit("binary", bytes(5, odd), { deep: [bytes(3, "abc"), { x: bytes(0) }] }, "text", new Uint8Array([9]).buffer);
   const [[first, second, third, fourth]] = await received(b, "binary");
-  assert.ok(Buffer.from(first).equals(bytes));
+  assert.ok(Buffer.from(first).equals(odd));
   assert.equal(Buffer.from(second.deep[0]).toString(), "abc");
   assert.equal(Buffer.from(second.deep[1].x).length, 0);
   assert.equal(third, "text");
@@ -46,9 +46,26 @@ test("what looks like a placeholder is data", async () => {
   assert.deepEqual(await received(b, "placeholder"), [[{ _placeholder: false, num: 0 }, "\ufffd"]]);
 });
 
+if (msgpack) test("msgpack carries what JSON cannot", async () => {
+  const when = new Date(1_700_000_000_123);
+  const args = [when, 2 ** 40, -(2 ** 40), 1.25, { n: null }, Array.from({ length: 70_000 }, (_, i) => i % 7), "x".repeat(300)];
+  a.emit("rich", ...args);
+  assert.deepEqual(await received(b, "rich"), [args]);
+  a.emit("bytes", ...Array.from({ length: 20 }, (_, i) => bytes(i * 20, i)));
+  const [buffers] = await received(b, "bytes");
+  assert.equal(buffers.length, 20); // there is no limit of attachments, as there are none
+  buffers.forEach((got, i) => assert.ok(Buffer.from(got).equals(Buffer.alloc(i * 20, i))));
+});
+
+if (msgpack && !process.env.BUNDLE) test("a typed array, which msgpack has as an extension", async () => {
+  a.emit("typed", new Uint8Array([7, 8]), undefined, 1);
+  const [[typed, nothing, one]] = await received(b, "typed");
+  assert.deepEqual([[...new Uint8Array(typed)], nothing, one], [[7, 8], undefined, 1]);
+});
+
 test("many events, text and binary mixed, keep their order", async () => {
   const n = 400;
-  for (let i = 0; i < n; i++) a.emit("order", i, i % 5 ? "x".repeat(i) : Buffer.alloc(i, i));
+  for (let i = 0; i < n; i++) a.emit("order", i, i % 5 ? "x".repeat(i) : bytes(i, i));
   for (const s of [b, c]) {
     const got = await received(s, "order", n);
     got.forEach(([i, data], at) => {
@@ -74,9 +91,11 @@ test("two senders: everybody sees one order", async () => {
 });
 
 test("a hub acknowledges nothing, and hands no acknowledgement on", async () => {
-  const answer = await new Promise((yes) => a.timeout(200).emit("asked", 1, yes));
-  assert.ok(answer instanceof Error); // the client's own timeout
+  const answers = [];
+  a.emit("asked", 1, (...args) => answers.push(args));
   assert.deepEqual(await received(b, "asked"), [[1]]);
+  await fence(b, a);
+  assert.deepEqual(answers, []);
 });
 
 test("namespaces are apart, also on one connection", async () => {
@@ -134,7 +153,7 @@ test("a cut connection comes back by itself, with a new id", async () => {
 
 test("the heartbeat keeps a silent client", async () => {
   const s = await client();
-  for (let i = 0; i < 6; i++) await next(s.io.engine, "ping");
+  for (let i = 0; i < 4; i++) await next(s.io.engine, "ping");
   assert.deepEqual(s.drops, []);
   s.disconnect();
 });
@@ -142,9 +161,10 @@ test("the heartbeat keeps a silent client", async () => {
 test("a message just under max_payload passes, one over it ends only its sender", async () => {
   const s = await client("", { reconnection: false });
   const limit = Number(process.env.MAX_PAYLOAD);
-  s.emit("big", "x".repeat(limit - 100));
+  const fits = (msgpack && !upgrades && transports[0] === "polling" ? limit * 0.75 : limit) - 100; // bytes are base64 there
+  s.emit("big", "x".repeat(fits));
   const [[data]] = await received(b, "big");
-  assert.equal(data.length, limit - 100);
+  assert.equal(data.length, fits);
   const gone = next(s, "disconnect");
   s.emit("too big", "x".repeat(limit + 1));
   const [reason] = await gone;
