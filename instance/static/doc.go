@@ -15,7 +15,7 @@
 // # Concurrency
 //
 // A Client may be used by any number of goroutines. [File.ServeHTTP] copies from memory and never blocks, so it may run on a poller. Load reads
-// files and compresses: tens of milliseconds, off the pollers.
+// files and compresses: one or two hundred milliseconds, off the pollers.
 //
 // # Protocol
 //
