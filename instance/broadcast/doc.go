@@ -18,7 +18,7 @@
 // have a number, but neither offset nor place in the history, and nobody is said to have missed them.
 //
 // A socket's session is made with its first CONNECT and lives as long as its client may come back. While a socket has it, it is only an entry by
-// its pid; when that leaves for a reason that is no farewell it is saved, with the rooms, for Window. Who claims it gets it alone; if another socket still
+// its pid; when that leaves for a reason that is no farewell, nor because its client was too slow, it is saved, with the rooms, for Window. Who claims it gets it alone; if another socket still
 // has it, that one is put out first. The rest is a job on the lane of the socket's shard, which is the same for life because the id is: there, all
 // events up to some number have been delivered and none after it. What the client missed up to that number comes from the history, what
 // follows from the lane, so nothing is lost, doubled or swapped, whatever the connections do meanwhile. A position is valid as long as nothing after it
