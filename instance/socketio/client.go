@@ -154,18 +154,29 @@ func (c *client) connect(k packet) {
 		}
 	}()
 	h := ns.handle()
-	if err := h.Connect(s, s.Auth()); err != nil {
-		s.forget()
-		c.refuse(ns.path, err)
-		return
-	}
-	if s.recovered {
+	err := h.Connect(s, s.Auth())
+	if errors.Is(err, ErrLater) {
 		later = true
-		s.resume(h)
+		s.postpone(h)
 		return
 	}
-	s.begin()
-	c.welcome(s, h, nil)
+	later = s.decide(h, err)
+}
+
+// decide ends the CONNECT of s as its handler has said. It reports whether somebody else will call exit.
+func (s *Socket) decide(h Handler, err error) (later bool) {
+	switch {
+	case err != nil:
+		s.forget()
+		s.client.refuse(s.ns.path, err)
+	case s.recovered:
+		s.resume(h)
+		return true
+	default:
+		s.begin()
+		s.client.welcome(s, h, nil)
+	}
+	return false
 }
 
 // refuse answers CONNECT_ERROR. The client may try again.

@@ -134,6 +134,25 @@ func (ns *Namespace) Each(shard int, sel Selector, f func(*Socket)) {
 	ns.srv.views.Put(v)
 }
 
+// Count returns how many sockets sel means at this moment.
+func (ns *Namespace) Count(sel Selector) (n int) {
+	if len(sel.Rooms) == 0 && len(sel.Except) == 0 {
+		n = ns.Len()
+		if sel.Skip != "" && ns.Lookup(sel.Skip) != nil {
+			n--
+		}
+		return n
+	}
+	v := ns.srv.views.Get().(*view)
+	for k := range ns.shards {
+		ns.shards[k].collect(sel, v)
+		n += len(v.sockets)
+		v.reset()
+	}
+	ns.srv.views.Put(v)
+	return n
+}
+
 // Emit sends an event to all sockets that sel means. Sockets that cannot take it are passed over; the error is about the event.
 func (ns *Namespace) Emit(sel Selector, event string, args ...any) error {
 	p, err := ns.Prepare(event, nil, args...)

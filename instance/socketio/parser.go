@@ -29,6 +29,8 @@ type codec interface {
 	encode(srv *Server, d draft) (*engineio.Message, error)
 	// control returns the message of any other kind of packet. payload is valid JSON, or empty.
 	control(k kind, path string, payload []byte) *engineio.Message
+	// decode reads what encode made of an event. The bytes belong to m.
+	decode(m *engineio.Message) (packet, [][]byte, error)
 }
 
 func (p Parser) codec() codec {

@@ -216,7 +216,7 @@ func (c *client) welcome(s *Socket, h Handler, missed *Packet) {
 
 // takeIn makes a connecting socket a joined one, puts it into its shard and sends the answer m. For a new socket it does so under c.mu, which
 // every send to the socket takes; the engine, which is handling a message of this client, does not call back meanwhile. A socket that comes
-// back is taken in by its lane: nothing else is sent to it until that is done.
+// back, or that was decided about later, is taken in by its lane: nothing else is sent to it until that is done.
 func (c *client) takeIn(s *Socket, m *engineio.Message) (admitted, inside bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -224,7 +224,8 @@ func (c *client) takeIn(s *Socket, m *engineio.Message) (admitted, inside bool, 
 	if admitted = s.state == connecting; admitted {
 		s.state = joined // before the answer: its client may send at once
 	}
-	if s.recovered {
+	late := s.recovered || s.postponed
+	if late {
 		c.mu.Unlock()
 		err = c.conn.Send(m)
 		c.mu.Lock()
@@ -232,7 +233,7 @@ func (c *client) takeIn(s *Socket, m *engineio.Message) (admitted, inside bool, 
 	if admitted {
 		inside = s.ns.add(s)
 	}
-	if !s.recovered {
+	if !late {
 		err = c.conn.Send(m)
 	}
 	return admitted, inside, err

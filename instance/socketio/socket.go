@@ -14,12 +14,15 @@ type Socket struct {
 	auth   json.RawMessage // nil stands for {}
 	shard  int32
 
+	data      any  // see SetData
 	recovered bool // it is the successor of another socket
+	postponed bool // its handler has answered ErrLater
 
 	// Guarded by client.mu.
 	state    state
 	busy     int8     // how many methods of the handler are running for it: 2 if it sends before its Connected has returned
 	owed     bool     // the handler's Disconnect is to be called
+	verdict  *verdict // while its CONNECT is not decided yet
 	recovery Recovery // nil = its client cannot come back
 	reason   engineio.Reason
 	acks     []pendingAck // ordered by id
@@ -73,6 +76,12 @@ func (s *Socket) Auth() json.RawMessage {
 	}
 	return s.auth
 }
+
+// SetData keeps a value of the handler's with the socket. It must be called in the handler's Connect, once, if at all.
+func (s *Socket) SetData(v any) { s.data = v }
+
+// Data returns what SetData was given, or nil.
+func (s *Socket) Data() any { return s.data }
 
 // Join puts the socket into rooms. During Connect they are noted, and count from Connected on. With more than Options.MaxRooms it joins none of
 // them and returns ErrRooms.
