@@ -1,8 +1,12 @@
 package engineio
 
-// SetData keeps v with the socket, for the layer above. It and Data may only be called from the methods of the socket's [Session], whose calls
-// never overlap: the value is not guarded by anything else.
-func (s *Socket) SetData(v any) { s.data = v }
+// SetData keeps v with the socket, for the layer above.
+func (s *Socket) SetData(v any) { s.data.Store(&v) }
 
 // Data returns what SetData was given last; nil before.
-func (s *Socket) Data() any { return s.data }
+func (s *Socket) Data() any {
+	if p := s.data.Load(); p != nil {
+		return *p
+	}
+	return nil
+}

@@ -41,6 +41,12 @@
 // packets of the protocol itself, at most one ping at a time, pass. A websocket that does not upgrade is closed after
 // UpgradeTimeout. Whatever is refused or lost is counted in [Stats].
 //
+// # Back pressure
+//
+// [Socket.Pause] holds one client back while its messages cannot be handled as fast as they come: on a [Pauser] nothing more is read, and a polling
+// client waits for the answer to its POST. A body of very many packets is handled in turns of 1 ms if the host is a [Turner]; its
+// answer waits likewise. One POST of a session is under way at a time, from its header to its answer; a second one ends the session.
+//
 // # Compression
 //
 // Answers to polls are compressed with gzip or zlib as the client accepts it, messages on a [Deflater] after RFC 7692, both from

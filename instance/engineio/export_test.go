@@ -34,16 +34,25 @@ type Packet struct {
 // Decode returns the packets of a polling body.
 func Decode(body []byte) (all []Packet) {
 	var d decoder
-	d.payload(body, func(p packet) bool {
+	for more := true; more; {
+		var p packet
+		p, body, more = d.next(body)
 		all = append(all, Packet{p.kind, p.binary, string(p.data)})
-		return true
-	})
+		if p.kind == 0 {
+			break
+		}
+	}
 	return all
 }
 
 // Scan decodes a body without keeping anything, and returns how many packets it had.
 func Scan(d *Decoder, body []byte) (n int) {
-	(*decoder)(d).payload(body, func(packet) bool { n++; return true })
+	for more := true; more; n++ {
+		var p packet
+		if p, body, more = (*decoder)(d).next(body); p.kind == 0 {
+			return n + 1
+		}
+	}
 	return n
 }
 

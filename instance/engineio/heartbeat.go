@@ -72,6 +72,10 @@ func (s *Socket) beat(now int64) (overdue bool) {
 	if now < s.due {
 		return false
 	}
+	if s.waiting && s.mute() {
+		s.due = now + int64(s.options.PingTimeout)
+		return false
+	}
 	if s.waiting {
 		return true
 	}

@@ -49,6 +49,27 @@ type Deflater interface {
 	Deflate() int
 }
 
+// Pauser is a [Conn] whose client can be held back.
+type Pauser interface {
+	Conn
+
+	// Pause stops reading from the connection, so that its client is held back, or goes on. frame is not called while it is paused, but for the
+	// call that is being made when Pause returns, or is about to be; what has been read and not handled is kept, bounded, and comes first and in order
+	// afterwards. That the client's connection has ended is noticed within a bounded time all the same. Pause never blocks and may be called from
+	// any goroutine, also from frame. On a connection that has ended, or that was closed, it does nothing.
+	Pause(on bool)
+}
+
+// Turner is a [Host] that reads for many clients on few goroutines, so that no request may keep one for long.
+type Turner interface {
+	Host
+
+	// Turn returns a function that has f called once on the goroutine that has read the request of w, soon, when others had their turn. It
+	// is valid as long as anybody keeps it, may be called from any goroutine, and never calls f itself. w must not be answered, parked or
+	// upgraded yet.
+	Turn(w http.ResponseWriter) (next func(f func()), err error)
+}
+
 // Accept is called once per session, after its open packet was queued, with no lock held and before any Message. It may send.
 // The Session it returns must not be nil.
 type Accept func(*Socket) Session

@@ -71,17 +71,10 @@ func (d *decoder) packet(p []byte) packet {
 	return packet{kind: p[0], data: p[1:]}
 }
 
-// payload calls yield for each packet of a polling body until yield returns false. A body that is broken somewhere yields
-// the packets before the fault and then one of kind 0.
-func (d *decoder) payload(body []byte, yield func(packet) bool) {
-	for more := true; more; {
-		var element []byte
-		element, body, more = bytes.Cut(body, []byte{separator})
-		p := d.packet(element)
-		if !yield(p) || p.kind == 0 {
-			return
-		}
-	}
+// next decodes the first packet of a polling body and returns what follows; more is false behind the last one.
+func (d *decoder) next(body []byte) (p packet, rest []byte, more bool) {
+	element, rest, more := bytes.Cut(body, []byte{separator})
+	return d.packet(element), rest, more
 }
 
 // decodeBase64 appends what src stands for. Like the reference server it takes both alphabets, with or without padding, and

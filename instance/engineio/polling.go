@@ -1,12 +1,9 @@
 package engineio
 
 import (
-	"bytes"
-	"io"
 	"maps"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -178,70 +175,4 @@ func (s *Socket) bury() {
 	s.phase = tombed
 	s.due = s.server.clock.now() + int64(tombstone)
 	s.schedule()
-}
-
-// reading is what one POST needs; it is used again.
-type reading struct {
-	body bytes.Buffer
-	decoder
-}
-
-const keptReading = 64 << 10 // bytes of a buffer that is worth keeping
-
-var readings = sync.Pool{New: func() any { return new(reading) }}
-
-// post receives a payload.
-func (s *Socket) post(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	overlap := s.posting
-	s.posting = true
-	s.mu.Unlock()
-	if overlap || r.Header.Get("Content-Type") == "application/octet-stream" {
-		w.WriteHeader(http.StatusBadRequest)
-		s.end(TransportError, cutOff)
-		return
-	}
-	status := s.read(r.Body)
-	s.mu.Lock()
-	s.posting = false
-	s.mu.Unlock()
-	if status != http.StatusOK {
-		w.WriteHeader(status)
-		return
-	}
-	pollHeaders(w, r)
-	respond(w, status, "text/html", []byte("ok"))
-}
-
-// read handles the packets of a body and returns the status to answer. A payload with a fault is answered like any other.
-func (s *Socket) read(body io.Reader) int {
-	in := readings.Get().(*reading)
-	defer func() {
-		if in.body.Cap()+cap(in.scratch) <= keptReading {
-			in.body.Reset()
-			readings.Put(in)
-		}
-	}()
-	if body != nil {
-		n, err := in.body.ReadFrom(io.LimitReader(body, s.options.MaxPayload+1))
-		switch {
-		case err != nil:
-			s.end(TransportError, cutOff)
-			return http.StatusBadRequest
-		case n > s.options.MaxPayload:
-			return http.StatusRequestEntityTooLarge
-		}
-	}
-	in.payload(validText(in.body.Bytes()), func(p packet) bool {
-		s.receive(p)
-		return s.listening()
-	})
-	return http.StatusOK
-}
-
-// listening reports whether further packets of a payload matter.
-func (s *Socket) listening() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.phase == open || s.phase == linger
 }

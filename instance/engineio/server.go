@@ -47,7 +47,9 @@ func (s *Server) Limit(r *http.Request) int64 {
 }
 
 // Receiving is for hosts whose requests come in pieces: of a request with a body, when its header has come. What it returns, if
-// not nil, is called if the client leaves before the body is whole, and instead of ServeHTTP; its session ends then.
+// not nil, is called if the client leaves before the body is whole, and instead of ServeHTTP; its session ends then, unless the
+// error is an [http.MaxBytesError]. It must also be called, without an error, after the request was served: another handler may have refused
+// it. r is changed in place: ServeHTTP must get it, or a copy with its context.
 func (s *Server) Receiving(r *http.Request) (gone func(error)) {
 	if r.Method != http.MethodPost {
 		return nil
@@ -56,7 +58,7 @@ func (s *Server) Receiving(r *http.Request) (gone func(error)) {
 	if k == nil {
 		return nil
 	}
-	return k.left
+	return k.arriving(r)
 }
 
 // Len returns the number of sessions, including those that linger until their client fetches the close packet.

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,15 +17,17 @@ type Socket struct {
 	id      string
 	memo    memo
 
-	recv    sync.Mutex // held while the session is called, so that polling and websocket cannot overlap; taken before mu
-	session Session    // written under mu, by begin
-	data    any        // see SetData
+	recv    sync.Mutex          // held while the session is called, so that polling and websocket cannot overlap; taken before mu
+	session Session             // written under mu, by begin
+	data    atomic.Pointer[any] // see SetData
 
 	mu       sync.Mutex // guards all below; may be held across Conn.Write, Conn.Close and Reply, nothing else of the host
 	link     *link      // the websocket in use; nil = polling
 	probe    *probe     // the websocket that may replace polling
 	reply    Reply      // of the parked poll
 	packing  *packing   // of the poll parked last
+	body     *arrival   // of the POST under way; nil = there is none
+	upload   *upload    // that POST, if it is held
 	queue    []*Message // for the next poll
 	queued   int        // bytes in queue
 	reason   Reason     // why it ended
@@ -37,7 +40,7 @@ type Socket struct {
 	owed     bool // Session.Close follows that call
 	parking  bool // a poll is being parked
 	rationed bool // see ration
-	posting  bool // a body is being read
+	paused   bool // see Pause
 	waiting  bool // for a pong
 	extended bool // the timeout was restarted by another packet
 
@@ -167,6 +170,7 @@ func (s *Socket) end(r Reason, f farewell) {
 		return
 	}
 	s.reason = r
+	s.unpause()
 	s.part(f)
 	call := !s.handling
 	s.owed = !call

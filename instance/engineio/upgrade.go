@@ -160,6 +160,9 @@ var probePong = control("3probe")
 // already a message. mu is held.
 func (s *Socket) change(l *link) {
 	s.probe, s.link = nil, l
+	if s.paused {
+		l.pause(true)
+	}
 	s.server.polling.Add(-1)
 	s.server.counts.upgraded.Add(1)
 	if s.reply != nil {

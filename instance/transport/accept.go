@@ -138,7 +138,7 @@ func (s *Server) adopt(nc net.Conn) error {
 	}
 	s.counters.accepted.Add(1)
 	c := newConn(s, nb, t)
-	if err := s.loops.add(nb); err != nil {
+	if err := s.loops.add(c); err != nil {
 		nb.Close()
 		c.ended(err)
 		s.counters.refuse(noFile)

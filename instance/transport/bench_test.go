@@ -12,6 +12,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/sockd/sockd/instance/engineio"
 	"github.com/sockd/sockd/instance/transport"
 )
 
@@ -181,6 +182,43 @@ func BenchmarkWebSocketEcho(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkPause stops and continues reading, from another goroutine than the poller's.
+func BenchmarkPause(b *testing.B) {
+	r := newParkRig(b, transport.Options{})
+	c := r.dial()
+	c.upgrade("")
+	conn := get(b, r.sockets).(engineio.Pauser)
+	b.ReportAllocs()
+	for b.Loop() {
+		conn.Pause(true)
+		conn.Pause(false)
+	}
+}
+
+// BenchmarkFramesInOnePiece reads 500 small frames that come together.
+func BenchmarkFramesInOnePiece(b *testing.B) {
+	const n = 500
+	done := make(chan struct{}, 1)
+	got := 0
+	r := newRig(b, transport.Options{}, func(r *rig, w http.ResponseWriter, req *http.Request) {
+		r.Upgrade(w, req, func(bool, []byte) {
+			if got++; got == n {
+				got = 0
+				done <- struct{}{}
+			}
+		}, func(error) {})
+	})
+	c := r.dial()
+	c.upgrade("")
+	frames := []byte(strings.Repeat(masked(ws.OpBinary, true, strings.Repeat("x", 100)), n))
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Write(frames)
+		<-done
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/frame")
 }
 
 func BenchmarkReady(b *testing.B) {

@@ -1,5 +1,7 @@
 package transport
 
+import "net/http"
+
 // body assembles the body of one request, of a known length or in chunks (RFC 9112, section 7.1). Trailers are checked and dropped. A body is
 // never larger than limit; memory is taken as bytes arrive, not as they are announced.
 type body struct {
@@ -7,8 +9,14 @@ type body struct {
 	limit int64
 	left  int64 // bytes of the body or of this chunk that are still to come
 	state chunkState
-	size  int  // of the line or trailer that is being read
-	fresh bool // nothing of this trailer line has come
+	size  int   // of the line or trailer that is being read
+	fresh bool  // nothing of this trailer line has come
+	got   int64 // bytes of the body so far
+
+	// Of a body that goes to its handler as it arrives.
+	take   func(chunk []byte, end bool) error // nil = it is put together in buf
+	more   func() bool                        // false = what is left waits
+	failed bool                               // take does not want the rest
 }
 
 type chunkState uint8
@@ -42,10 +50,7 @@ func (b *body) begin(f framing, limit int64) *refusal {
 	}
 	b.left = max(f.length, 0)
 	if b.left > limit {
-		return errBodySize
-	}
-	if b.left > 0 {
-		b.buf = make([]byte, 0, min(b.left, preallocated))
+		return b.tooLarge()
 	}
 	return nil
 }
@@ -53,18 +58,17 @@ func (b *body) begin(f framing, limit int64) *refusal {
 // feed takes bytes from p and returns how many; done tells that the body is whole.
 func (b *body) feed(p []byte) (n int, done bool, err *refusal) {
 	if b.state == plain {
-		n = int(min(int64(len(p)), b.left))
-		b.buf = append(b.buf, p[:n]...)
-		b.left -= int64(n)
-		return n, b.left == 0, nil
+		n = b.data(p)
+		return n, b.left == 0 || b.failed, nil
 	}
-	for n < len(p) && b.state != chunksDone {
+	for n < len(p) && b.state != chunksDone && !b.failed {
 		if b.state == chunkData {
-			k := int(min(int64(len(p)-n), b.left))
-			b.buf = append(b.buf, p[n:n+k]...)
-			n += k
-			if b.left -= int64(k); b.left == 0 {
+			n += b.data(p[n:])
+			if b.left == 0 {
 				b.state = chunkDataCR
+			}
+			if b.more != nil && !b.more() {
+				break
 			}
 			continue
 		}
@@ -73,7 +77,33 @@ func (b *body) feed(p []byte) (n int, done bool, err *refusal) {
 		}
 		n++
 	}
-	return n, b.state == chunksDone, nil
+	if b.state == chunksDone && b.take != nil && !b.failed {
+		b.failed = b.take(nil, true) != nil
+	}
+	return n, b.state == chunksDone || b.failed, nil
+}
+
+// data takes bytes of the body, or of this chunk, from p and returns how many.
+func (b *body) data(p []byte) (n int) {
+	n = int(min(int64(len(p)), b.left))
+	b.left -= int64(n)
+	b.got += int64(n)
+	switch {
+	case b.take != nil:
+		if end := b.state == plain && b.left == 0; n > 0 || end {
+			b.failed = b.take(p[:n], end) != nil
+		}
+	case n > 0:
+		if b.buf == nil && b.state == plain {
+			b.buf = make([]byte, 0, min(b.left+int64(n), preallocated))
+		}
+		b.buf = append(b.buf, p[:n]...)
+	}
+	return n
+}
+
+func (b *body) tooLarge() *refusal {
+	return &refusal{status: http.StatusRequestEntityTooLarge, reason: bodySize, limit: b.limit}
 }
 
 // step takes one byte outside the data.
@@ -122,8 +152,8 @@ func (b *body) sizeLine(c byte) *refusal {
 		b.state = chunkExt
 	case b.state == chunkSize && isDigit && b.size <= maxChunkDigits:
 		b.left = b.left<<4 | digit
-		if b.left > b.limit-int64(len(b.buf)) {
-			return errBodySize
+		if b.left > b.limit-b.got {
+			return b.tooLarge()
 		}
 	default:
 		return errMalformed

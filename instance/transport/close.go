@@ -22,6 +22,7 @@ func (c *conn) linger() {
 		return
 	}
 	c.phase = lingering
+	c.unpause()
 	c.seen = c.queued.Load()
 	c.finish.Store(true)
 	if c.seen == 0 {
@@ -69,6 +70,7 @@ func (c *conn) shutLocked(cause error) {
 		c.cause = cause
 	}
 	c.phase = shutDown
+	c.unpause()
 	c.deadline = 0
 	c.shutdown(syscall.SHUT_RDWR)
 }

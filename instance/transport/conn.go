@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,27 +38,40 @@ type conn struct {
 	server *Server
 	queued atomic.Int64 // bytes given to nbio that the kernel has not taken: the ledger
 	finish atomic.Bool  // shut down writing when queued is 0
+	drains atomic.Bool  // somebody is to be told when queued is 0
 
 	// Only the poller's goroutine.
 	in     *inbound // the request that is being read
 	frames frameReader
+	held   []byte // read, but not handled: its turn was over, or its owner has paused it
+	until  int64  // when this turn is over, by the clock
+	glance uint8  // frames since it was last looked at
+
+	probe  *probe      // of its poller
+	listed bool        // on its agenda; guarded by agenda.mu
+	paused atomic.Bool // by its owner; written under mu
 
 	wake  alarm // guarded by clock.mu
 	index int32 // in server.conns, guarded by server.mu
 
 	mu        sync.Mutex
 	phase     phase
-	extra     bool  // bytes of another request came while one was parked
-	stalls    uint8 // checks without progress of the ledger
-	clean     bool  // a close frame was sent on purpose or received
-	lent      bool  // tally is that of the request's client, until the answer
-	discarded int32 // bytes since lingering began
-	pongs     int32 // bytes of pongs given while the ledger was not 0
-	most      int64 // bytes of a message, once upgraded
-	window    uint8 // with which the client inflates, as a power of 2; 0 = no compression; does not change once upgraded
-	deadline  int64 // by the clock; 0 = none
-	seen      int64 // the ledger at the last check
-	cause     error // why we ended it
+	extra     bool          // bytes of another request came while one was parked
+	stopped   bool          // no bytes are wanted until the agenda goes on
+	tail      bool          // held is all that will come
+	late      bool          // the file is closed, but what came before is not all handled
+	lived     bool          // the kernel watches whether the peer's host lives
+	stalls    uint8         // checks without progress of the ledger
+	clean     bool          // a close frame was sent on purpose or received
+	lent      bool          // tally is that of the request's client, until the answer
+	discarded int32         // bytes since lingering began
+	pongs     int32         // bytes of pongs given while the ledger was not 0
+	most      int64         // bytes of a message, once upgraded
+	window    uint8         // with which the client inflates, as a power of 2; 0 = no compression; does not change once upgraded
+	deadline  int64         // by the clock; 0 = none
+	seen      int64         // the ledger at the last check
+	cause     error         // why we ended it
+	req       *http.Request // from its header to the end of its handler's call
 	parked    *parked
 	ws        *webSocket
 	tally     *tally // of its client address; nil while it counts for none
@@ -73,8 +87,9 @@ func newConn(s *Server, nc *nbio.Conn, t *tally) *conn {
 	return c
 }
 
-// receive gets what the poller has read; p is borrowed. A panic of a handler, or of this package, ends this connection only.
-func (c *conn) receive(p []byte) {
+// receive gets what the poller has read; p is borrowed. rest is not handled yet because the turn is over. A panic of a handler, or of this
+// package, ends this connection only.
+func (c *conn) receive(p []byte) (rest []byte) {
 	defer c.rescue()
 	for len(p) > 0 {
 		switch c.current() {
@@ -82,17 +97,20 @@ func (c *conn) receive(p []byte) {
 			p = c.readRequest(p)
 		case handling, waiting:
 			c.tooEarly(p)
-			return
+			return nil
 		case upgraded, closing:
-			c.readFrames(p)
-			return
+			return c.readFrames(p)
 		case lingering:
 			c.discard(len(p))
-			return
+			return nil
 		default:
-			return
+			return nil
+		}
+		if c.over() {
+			return p
 		}
 	}
+	return nil
 }
 
 func (c *conn) current() phase {
@@ -139,14 +157,17 @@ func (c *conn) due(now int64) {
 	case c.deadline > now:
 		c.server.clock.set(c, c.deadline)
 		return
+	case c.paused.Load():
+		c.pausedFor()
+		return
 	}
 	switch c.phase {
 	case idle:
 		c.idleFor()
 	case readingHead:
-		c.refuse(http.StatusRequestTimeout, headTimeout)
+		c.refuse(errHeadTime, nil)
 	case readingBody:
-		c.refuse(http.StatusRequestTimeout, bodyTimeout)
+		c.tooLate()
 	case lingering:
 		c.lingeredFor()
 	default:
@@ -173,16 +194,30 @@ func (c *conn) rescue() {
 		return
 	}
 	c.caught(v)
+	h := c.apology()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.phase == upgraded:
 		c.fail(&frameError{code: 1011, err: errors.New("handler panicked")})
 	case c.phase == handling && c.parked == nil && v != http.ErrAbortHandler:
-		c.answerError(http.StatusInternalServerError)
+		c.answerError(http.StatusInternalServerError, h)
 	default:
 		c.shutLocked(errors.New("handler panicked"))
 	}
+}
+
+// apology returns the headers for the 500 after a panic, unless what makes them panics, too.
+func (c *conn) apology() (h http.Header) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.caught(v)
+		}
+	}()
+	c.mu.Lock()
+	r := c.req
+	c.mu.Unlock()
+	return c.decorated(r)
 }
 
 func (c *conn) caught(v any) {
@@ -192,8 +227,27 @@ func (c *conn) caught(v any) {
 	}
 }
 
-// ended is called by nbio once, when the connection's file is closed.
+// ended is called by nbio once, when the connection's file is closed. What came before and is not handled yet is handled first, unless its
+// owner has paused the connection: then only a client that has left in an orderly way is waited for.
 func (c *conn) ended(err error) {
+	c.mu.Lock()
+	if c.stopped && c.phase != ended && (c.tail || !c.paused.Load()) {
+		c.late = true
+		if c.cause == nil {
+			c.cause = cmp.Or(err, net.ErrClosed)
+		}
+		if !c.paused.Load() {
+			c.probe.schedule(c)
+		}
+		c.mu.Unlock()
+		return
+	}
+	c.mu.Unlock()
+	c.conclude(err)
+}
+
+// conclude tells everybody that the connection has ended.
+func (c *conn) conclude(err error) {
 	c.mu.Lock()
 	if c.phase == ended {
 		c.mu.Unlock()
@@ -204,7 +258,7 @@ func (c *conn) ended(err error) {
 	c.server.backlog.Add(-c.queued.Load()) // what nobody will take any more
 	parked, ws := c.parked, c.ws
 	tally := c.tally
-	c.parked, c.ws, c.tally, c.lent = nil, nil, nil, false
+	c.parked, c.ws, c.tally, c.lent, c.req = nil, nil, nil, false, nil
 	switch {
 	case c.clean && !errors.Is(c.cause, errSlow):
 		err = nil
@@ -227,7 +281,10 @@ func (c *conn) ended(err error) {
 		ws.gone(err)
 	}
 	if parked != nil && !parked.answered {
-		if !parked.upload {
+		switch {
+		case parked.stream != nil:
+			c.server.counters.streams.Add(-1)
+		case !parked.upload:
 			c.server.counters.parked.Add(-1)
 		}
 		if err == nil {

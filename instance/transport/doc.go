@@ -15,10 +15,12 @@
 //
 // # Concurrency
 //
-// Handlers and frame callbacks run on the poller that has read the bytes, one at a time for a connection, with no lock held. They must not
-// block. gone runs on another goroutine, one per Loops, and must be quick. Everything else may be called from anywhere and never blocks.
-// Lock order: the caller's own (engineio.Socket.mu) → conn.mu → nbio's lock of the connection → nothing; conn.mu → clock.mu, Server.mu, tallies.mu. What
-// nbio calls with its lock held (conn.taken) uses atomics and a system call.
+// Handlers, frame callbacks, the parts of a streamed body and what Drained calls run on the poller that has read the bytes, one at a time for a
+// connection, with no lock held. They must not block. gone runs on another goroutine, one per Loops, or on that poller, and must be quick.
+// Everything else may be called from anywhere and never blocks.
+//
+// Lock order: the caller's own (engineio.Socket.mu) → conn.mu → nbio's lock of the connection → agenda.mu → probe.mu → nothing; conn.mu →
+// clock.mu, Server.mu, tallies.mu. What nbio calls with its lock held (conn.taken) uses atomics, a system call and the agenda.
 //
 // A panic in a handler or callback is counted, logged with its stack, and ends that connection only.
 //
@@ -34,7 +36,7 @@
 // WebSocket after RFC 6455, version 13: https://www.rfc-editor.org/rfc/rfc6455. Frames must be masked and their length minimal. With
 // Options.Deflate, permessage-deflate after RFC 7692, always without context takeover in both directions: a compressed frame can be shared
 // between clients, and an idle connection keeps no window. MaxMessage holds for what a message inflates to. What is sent is compressed by its
-// owner; here it is only agreed on. Inflating is done by the poller: 1 MB of it takes some milliseconds.
+// owner; here it is only agreed on. Inflating is done by the poller: 1 MB of it takes some milliseconds, in which it does nothing else.
 //
 //	loops := transport.NewLoops(0, 0)
 //	server := transport.New(loops, transport.Options{})
@@ -52,9 +54,15 @@
 // connection on the writer's goroutine, and an event that the poller had already fetched for it could then end a new connection with the same
 // number. Between that try and nbio's there is a window of microseconds in which this can still happen.
 //
-// nbio treats a peer's FIN as the end after it has read for one turn. A turn reads up to 2 MiB of a connection, twice what its receive buffer may
-// grow to, so nothing that came before the FIN is lost, and a client that never stops sending holds up the others for no longer than that.
-// A client that half-closes while its request is parked has left.
+// We read ourselves, in a turn of 1 ms at most for each connection that has more to do, so that one client with a flood of frames, requests or
+// packets delays the others of its poller by little more; see turn.go. What is left over waits on the poller's agenda, which a nonce through its
+// probe wakes, and meanwhile the poller is told by epoll_ctl(2) to look away from that connection. nbio has no word for that and changes the same
+// setting when its write queue fills and empties: send and stray set it again. Where that cannot be done (not on Linux, or without /proc), what
+// comes is kept up to 2 MiB instead. A pause is the same without the agenda.
+//
+// nbio treats a peer's FIN as the end after one turn. If a turn ends early and the FIN has come, the rest is read at once and kept, so that
+// nothing that came before it is lost: the kernel holds at most 1 MiB for a connection. A client that half-closes while its
+// request is parked has left.
 //
 // nbio's MaxWriteBufferSize is not set: it closes a connection on the writer's goroutine, and for a single large write. The ledger
 // (conn.queued) acts before it would.

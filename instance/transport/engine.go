@@ -16,18 +16,24 @@ import (
 
 var errTableFull = errors.New("file number is over the limit that the event loops were made for")
 
-// session is what a connection of ours has stored in nbio's. Both methods are called by nbio: receive on the poller's goroutine, ended once,
+// session is what a connection of ours has stored in nbio's. Both methods are called by nbio: readable on the poller's goroutine, ended once,
 // on the one goroutine per engine that reports closed connections.
 type session interface {
-	receive(p []byte)
+	readable()
 	ended(err error)
 }
 
-// bind stores s in nc. The lock is what makes s visible to the poller, which takes it before each read.
+// bind stores s in nc. The lock is what makes s visible to the poller, which takes it too.
 func bind(nc *nbio.Conn, s session) {
 	nc.Lock()
 	defer nc.Unlock()
 	nc.SetSession(s)
+}
+
+func bound(nc *nbio.Conn) session {
+	nc.Lock()
+	defer nc.Unlock()
+	return nc.Session().(session)
 }
 
 // nbio keeps these for the whole process, so this package does too.
@@ -46,14 +52,13 @@ func startEngine(pollers, maxFiles int) (*nbio.Engine, error) {
 	defer globals.Unlock()
 	nbio.MaxOpenFiles = maxFiles
 	engine := nbio.NewEngine(nbio.Config{
-		Name:                         "sockd",
-		NPoller:                      pollers,
-		ReadBufferSize:               readBuffer,
-		MaxConnReadTimesPerEventLoop: maxReads,
-		EpollMod:                     nbio.EPOLLLT,
-		BodyAllocator:                mempool.DefaultMemPool,
+		Name:           "sockd",
+		NPoller:        pollers,
+		ReadBufferSize: probeBuffer, // we read ourselves
+		EpollMod:       nbio.EPOLLLT,
+		BodyAllocator:  mempool.DefaultMemPool,
 	})
-	engine.OnData(func(nc *nbio.Conn, p []byte) { nc.Session().(session).receive(p) })
+	engine.OnRead(func(nc *nbio.Conn) { bound(nc).readable() })
 	engine.OnClose(func(nc *nbio.Conn, err error) { nc.Session().(session).ended(err) })
 	engine.OnWrittenSize(func(nc *nbio.Conn, _ []byte, n int) {
 		if c, ok := nc.Session().(*conn); ok {

@@ -67,6 +67,34 @@ func ReadBody(pieces [][]byte, limit int64) (b []byte, read int, done bool, stat
 	return bd.buf, read, false, 0
 }
 
+// StreamBody is ReadBody for a body that goes to its handler as it arrives, and stops after each part. ends is how often the end was told.
+func StreamBody(pieces [][]byte, limit int64) (b []byte, read int, done bool, status, ends int) {
+	var bd body
+	bd.begin(framing{chunked: true}, limit)
+	bd.more = func() bool { return false }
+	bd.take = func(p []byte, end bool) error {
+		b = append(b, p...)
+		if end {
+			ends++
+		}
+		return nil
+	}
+	for _, p := range pieces {
+		for len(p) > 0 {
+			n, whole, err := bd.feed(p)
+			read += n
+			if err != nil {
+				return nil, read, false, err.status, ends
+			}
+			if whole {
+				return b, read, true, 0, ends
+			}
+			p = p[n:]
+		}
+	}
+	return b, read, false, 0, ends
+}
+
 // FrameReader reads frames without a connection.
 type FrameReader struct{ frameReader }
 
@@ -74,7 +102,10 @@ type FrameReader struct{ frameReader }
 type Receiver struct {
 	Message func(text bool, p []byte)
 	Control func(op ws.OpCode, p []byte)
+	Turns   bool // each frame has a turn of its own
 }
+
+func (r *Receiver) more() bool { return !r.Turns }
 
 func (r *Receiver) message(text bool, p []byte) bool {
 	r.Message(text, p)
@@ -93,7 +124,11 @@ func (f *FrameReader) Read(p []byte, max int64, to *Receiver) int {
 
 // ReadDeflated is Read; messages may be compressed if deflate is true.
 func (f *FrameReader) ReadDeflated(p []byte, max int64, deflate bool, to *Receiver) int {
-	switch err := f.read(p, rules{max, deflate}, to).(type) {
+	rest, err := f.read(p, rules{max, deflate}, to)
+	for len(rest) > 0 {
+		rest, err = f.read(rest, rules{max, deflate}, to)
+	}
+	switch err := err.(type) {
 	case nil:
 		return 0
 	case *frameError:
@@ -143,4 +178,22 @@ func Offered(values ...string) (answer string, window int) {
 func Client(proxies []netip.Prefix, remote netip.Addr, forwardedFor []string) netip.Addr {
 	o := &Options{Proxies: proxies}
 	return o.client(remote, http.Header{"X-Forwarded-For": forwardedFor})
+}
+
+// Held is how many bytes all connections keep unhandled; they must be stopped.
+func Held(s *Server) (n int) {
+	conns, _ := s.all()
+	for _, c := range conns {
+		c.mu.Lock()
+		n += len(c.held)
+		c.mu.Unlock()
+	}
+	return n
+}
+
+// Blind makes pollers unable to look away from a connection, as on other systems than Linux.
+func Blind(l *Loops) {
+	for _, p := range l.probes {
+		p.poll = -1
+	}
 }

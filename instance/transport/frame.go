@@ -30,8 +30,10 @@ func protocolError(err error) *frameError {
 	return &frameError{ws.StatusProtocolError, badFrame, err}
 }
 
-// receiver gets what a frameReader has read. Both methods return false to stop it; p is borrowed.
+// receiver gets what a frameReader has read. Both methods return false to stop it; p is borrowed. more is asked before each frame but the first
+// of a piece: without it the rest waits.
 type receiver interface {
+	more() bool
 	message(text bool, p []byte) bool
 	control(op ws.OpCode, p []byte) bool
 }
@@ -61,20 +63,22 @@ type rules struct {
 	deflate bool  // messages may be compressed
 }
 
-// read takes all of p, which is changed. The error is errEnough or a *frameError; p's rest is then lost.
-func (f *frameReader) read(p []byte, o rules, to receiver) error {
+// read takes p, which is changed, and returns the rest that waits. The error is errEnough or a *frameError; the rest is then lost.
+func (f *frameReader) read(p []byte, o rules, to receiver) (rest []byte, err error) {
 	for len(p) > 0 {
-		var err error
 		if f.part != nil && f.part.within {
 			p, err = f.payload(p, o, to)
 		} else {
 			p, err = f.next(p, o, to)
 		}
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if len(p) > 0 && !to.more() {
+			return p, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // next reads a header, and the payload too if all of it is there.

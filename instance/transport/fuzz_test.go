@@ -174,6 +174,10 @@ func FuzzChunks(f *testing.F) {
 			if !bytes.Equal(body, body2) || read != read2 || done != done2 || status != status2 {
 				t.Fatalf("in one piece %q %d %v %d, split %q %d %v %d", body, read, done, status, body2, read2, done2, status2)
 			}
+			body2, read2, done2, status2, ends := transport.StreamBody(pieces, fuzzLimit)
+			if !bytes.Equal(body, body2) || read != read2 || done != done2 || status != status2 || (ends == 1) != done {
+				t.Fatalf("in one piece %q %d %v %d, streamed %q %d %v %d, %d ends", body, read, done, status, body2, read2, done2, status2, ends)
+			}
 		}
 		if len(body) > fuzzLimit {
 			t.Fatalf("%d bytes, limit %d", len(body), fuzzLimit)
@@ -201,18 +205,29 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
 		want, wantCode := gobwasEvents(data)
 		for _, pieces := range [][][]byte{{bytes.Clone(data)}, split(data, seed), singles(data)} {
-			got, code := events(pieces)
-			if got != want || code != wantCode {
-				t.Fatalf("got %q, code %d; gobwas/ws %q, code %d", got, code, want, wantCode)
+			for _, turns := range []bool{false, true} {
+				got, code := events(clone(pieces), turns)
+				if got != want || code != wantCode {
+					t.Fatalf("got %q, code %d; gobwas/ws %q, code %d; a turn for each frame: %v", got, code, want, wantCode, turns)
+				}
 			}
 		}
 	})
 }
 
-func events(pieces [][]byte) (string, int) {
+// clone copies what a reader changes.
+func clone(pieces [][]byte) (copies [][]byte) {
+	for _, p := range pieces {
+		copies = append(copies, bytes.Clone(p))
+	}
+	return copies
+}
+
+func events(pieces [][]byte, turns bool) (string, int) {
 	var out strings.Builder
 	var fr transport.FrameReader
 	to := &transport.Receiver{
+		Turns:   turns,
 		Message: func(text bool, p []byte) { fmt.Fprintf(&out, "message %v %q\n", text, p) },
 		Control: func(op ws.OpCode, p []byte) { fmt.Fprintf(&out, "control %d %q\n", op, p) },
 	}

@@ -14,14 +14,19 @@ const (
 type refusal struct {
 	status int
 	reason reason
+	limit  int64 // of the body, for 413
 }
 
 var (
-	errMalformed   = &refusal{http.StatusBadRequest, malformed}
-	errTargetSize  = &refusal{http.StatusRequestURITooLong, headSize}
-	errHeadSize    = &refusal{http.StatusRequestHeaderFieldsTooLarge, headSize}
-	errBodySize    = &refusal{http.StatusRequestEntityTooLarge, bodySize}
-	errExpectation = &refusal{http.StatusExpectationFailed, expectation}
+	errMalformed   = &refusal{status: http.StatusBadRequest, reason: malformed}
+	errPipeline    = &refusal{status: http.StatusBadRequest, reason: pipelined}
+	errTargetSize  = &refusal{status: http.StatusRequestURITooLong, reason: headSize}
+	errHeadSize    = &refusal{status: http.StatusRequestHeaderFieldsTooLarge, reason: headSize}
+	errHeadTime    = &refusal{status: http.StatusRequestTimeout, reason: headTimeout}
+	errBodyTime    = &refusal{status: http.StatusRequestTimeout, reason: bodyTimeout}
+	errExpectation = &refusal{status: http.StatusExpectationFailed, reason: expectation}
+	errUnavailable = &refusal{status: http.StatusServiceUnavailable, reason: noHandler}
+	errAddress     = &refusal{status: http.StatusServiceUnavailable, reason: addressLimit}
 )
 
 // head assembles the header block of one request and checks it line by line, as lines become whole. The checks are those that
@@ -42,6 +47,7 @@ type framing struct {
 	hosts     int
 	proceed   bool // Expect: 100-continue
 	badExpect bool
+	failed    bool // its handler did not want the rest of the body
 }
 
 func (h *head) reset() {

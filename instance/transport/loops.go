@@ -16,7 +16,8 @@ import (
 var ErrStopped = errors.New("event loops are stopped")
 
 const (
-	readBuffer = 64 << 10 // bytes read at once, one buffer per poller
+	readBuffer  = 64 << 10 // bytes read at once
+	probeBuffer = 512
 
 	// Of one connection a turn reads at most 2 MiB, and the kernel holds at most half of that for it: see the package comment on tails.
 	maxReads      = 32
@@ -87,7 +88,8 @@ func (l *Loops) Start() error {
 }
 
 // add hands a connection to its poller. From here on only the poller closes it.
-func (l *Loops) add(nc *nbio.Conn) error {
+func (l *Loops) add(c *conn) error {
+	nc := c.nc
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	switch {
@@ -96,6 +98,9 @@ func (l *Loops) add(nc *nbio.Conn) error {
 	case nc.Hash() >= l.maxFiles:
 		return errTableFull
 	}
+	c.mu.Lock()
+	c.probe = l.probes[nc.Hash()%l.n]
+	c.mu.Unlock()
 	_, err := l.engine.AddConn(nc)
 	return err
 }
@@ -136,6 +141,7 @@ func stopEngine(engine *nbio.Engine, probes []*probe) {
 	}
 	engine.Stop()
 	for _, p := range probes {
+		p.end()
 		syscall.Close(p.out)
 	}
 }

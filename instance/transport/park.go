@@ -20,8 +20,17 @@ type parked struct {
 	header    http.Header
 	gone      func(error)
 	answered  bool
-	upload    bool // there is no request yet: its body is still being read
-	mustClose bool // valid once answered
+	upload    bool    // there is no request yet: its body is still being read
+	streamed  bool    // and goes to the handler as it arrives
+	mustClose bool    // valid once answered
+	stream    *Stream // nil = one Reply answers
+}
+
+// served tells who knew of a body on its way that its request was served.
+func (p *parked) served() {
+	if p != nil && !p.streamed {
+		p.gone(nil)
+	}
 }
 
 // Park implements [engineio.Host]. A second request that the client sends while the first is parked is refused with 400 after the Reply.
@@ -84,4 +93,19 @@ func (p *parked) reply(status int, h http.Header, body []byte) error {
 		c.answered(p.mustClose)
 	}
 	return nil
+}
+
+// Turn implements [engineio.Turner]. A panic of f ends the connection.
+func (s *Server) Turn(w http.ResponseWriter) (next func(f func()), err error) {
+	rw, err := s.current(w)
+	if err != nil {
+		return nil, err
+	}
+	c := rw.c
+	return func(f func()) {
+		c.probe.plan(task{f: func() {
+			defer c.rescue()
+			f()
+		}})
+	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -22,7 +23,9 @@ const (
 // probe is a socket pair of one poller. What is written to its outer end comes back through the poller's own dispatch, so it proves all of
 // it: registration, wait, read and callback.
 type probe struct {
+	in     *nbio.Conn    // the inner end
 	out    int           // the outer end, not blocking
+	poll   int           // the poller's epoll file; -1 where there is none
 	proven chan struct{} // closed by the first answer
 
 	mu      sync.Mutex
@@ -33,6 +36,8 @@ type probe struct {
 	waiting map[uint64]chan struct{} // who waits for which nonce
 	unsent  []uint64                 // nonces that found the socket full; each answer makes room for the next
 	partial []byte                   // of a nonce that was read in two pieces; only the poller
+
+	agenda agenda
 }
 
 // addProbes gives each of the n pollers of engine its probe. What was made before an error is returned with it.
@@ -59,12 +64,13 @@ func addProbe(engine *nbio.Engine, index, n, maxFiles int) (*probe, error) {
 			syscall.Close(out)
 			continue
 		}
-		p := &probe{out: out, proven: make(chan struct{}), waiting: map[uint64]chan struct{}{}}
+		p := &probe{in: nc, out: out, poll: -1, proven: make(chan struct{}), waiting: map[uint64]chan struct{}{}}
 		bind(nc, p)
 		if _, err := engine.AddConn(nc); err != nil {
 			syscall.Close(out)
 			return nil, err
 		}
+		p.poll = findPoll(nc.Hash())
 		return p, nil
 	}
 	return nil, errors.New("no file number for it")
@@ -177,6 +183,13 @@ func (p *probe) ping() {
 	}
 }
 
+// nudge wakes the poller.
+func (p *probe) nudge() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.send()
+}
+
 func (p *probe) lag() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -186,7 +199,20 @@ func (p *probe) lag() time.Duration {
 	return max(p.took, time.Since(p.sentAt))
 }
 
-// receive is called by the poller.
+// readable is called by the poller.
+func (p *probe) readable() {
+	var b [probeBuffer]byte
+	n, err := p.in.Read(b[:])
+	if n <= 0 {
+		if err == nil {
+			p.in.CloseWithError(io.EOF)
+		}
+		return
+	}
+	p.receive(b[:n])
+	p.run()
+}
+
 func (p *probe) receive(b []byte) {
 	p.partial = append(p.partial, b...)
 	for len(p.partial) >= nonceSize {

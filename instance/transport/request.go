@@ -52,30 +52,29 @@ func (c *conn) readRequest(p []byte) (rest []byte) {
 		}
 		p = p[n:]
 		if !done {
-			c.upload(in)
-			return nil
+			c.underWay(in, n)
+			return p
 		}
 	}
 	c.in = nil
 	r, f, b := in.req, in.head.framing, in.body.buf
+	f.failed = in.body.failed
 	in.release()
 	c.serve(r, f, b)
 	return p
 }
 
-func (in *inbound) hasBody() bool { return in.head.chunked || in.head.length > 0 }
-
-// dropRequest refuses what was read so far. Nothing of the rest is looked at.
-func (c *conn) dropRequest(why *refusal) []byte {
-	c.in = nil
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if why.status == http.StatusRequestEntityTooLarge && c.phase == readingBody {
-		c.parked = nil // the client did not leave
+// underWay is called when n bytes of a body have come, and more will.
+func (c *conn) underWay(in *inbound, n int) {
+	switch {
+	case in.body.take == nil:
+		c.upload(in)
+	case n > 0:
+		c.arrived()
 	}
-	c.refuse(why.status, why.reason)
-	return nil
 }
+
+func (in *inbound) hasBody() bool { return in.head.chunked || in.head.length > 0 }
 
 // upload tells the handler, once, that a body is under way.
 func (c *conn) upload(in *inbound) {
@@ -113,6 +112,9 @@ func (c *conn) readHead(in *inbound, p []byte) (int, *refusal) {
 	}
 	r.RemoteAddr = c.nc.RemoteAddr().String()
 	in.req = r
+	c.mu.Lock()
+	c.req = r
+	c.mu.Unlock()
 	if !in.hasBody() {
 		return n, nil
 	}
@@ -128,9 +130,11 @@ func (c *conn) expectBody(in *inbound, r *http.Request, bare bool) *refusal {
 	if err := in.body.begin(in.head.framing, (*h).Limit(r)); err != nil {
 		return err
 	}
+	c.keepForRefusal(r)
 	if !c.enter(readingBody, c.server.options.Load().BodyTimeout) {
 		return nil
 	}
+	c.stream(in)
 	if bare && in.head.proceed && !in.head.old {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -172,22 +176,33 @@ func (c *conn) serve(r *http.Request, f framing, b []byte) {
 		c.server.counters.refuse(tooSlow)
 		c.shut(errSlow)
 	}
-	if !c.enter(handling, 0) {
+	told, ok := c.handle()
+	if !ok {
 		return
 	}
 	if !c.assign(r) {
-		c.dropRequest(errAddress)
+		c.dropUpload(errAddress, told)
 		return
 	}
 	c.server.counters.requests.Add(1)
 	w := &response{c: c, manner: mannerOf(r, f), handshake: !f.chunked && f.length <= 0}
+	w.keep = w.keep && !f.failed
 	h := c.server.handler.Load()
 	if h == nil {
-		c.dropRequest(errUnavailable)
+		c.dropUpload(errUnavailable, told)
 		return
 	}
+	defer told.served()
 	(*h).ServeHTTP(w, r)
 	c.settle(w)
+}
+
+// handle begins the handler's turn. told is who knows that its body was on its way; false tells that somebody has ended the connection.
+func (c *conn) handle() (told *parked, ok bool) {
+	c.mu.Lock()
+	told = c.parked
+	c.mu.Unlock()
+	return told, c.enter(handling, 0)
 }
 
 // settle ends the handler's turn.
@@ -195,6 +210,7 @@ func (c *conn) settle(w *response) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w.over = true
+	c.req = nil
 	switch p := c.parked; {
 	case c.phase != handling: // upgraded, or ended meanwhile
 	case p == nil:
@@ -214,7 +230,7 @@ func (c *conn) answered(last bool) {
 	switch {
 	case c.phase >= closing:
 	case c.extra:
-		c.refuse(http.StatusBadRequest, pipelined)
+		c.refuse(errPipeline, nil)
 	case last || c.server.draining.Load():
 		c.linger()
 	default:

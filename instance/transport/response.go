@@ -7,11 +7,6 @@ import (
 	"time"
 )
 
-var (
-	errUnavailable = &refusal{http.StatusServiceUnavailable, noHandler}
-	errAddress     = &refusal{http.StatusServiceUnavailable, addressLimit}
-)
-
 // manner is how a request wants to be answered.
 type manner struct {
 	head bool // no body
@@ -162,14 +157,7 @@ func appendValue(dst []byte, v string) []byte {
 
 // encode makes a whole answer. last adds Connection: close whatever the fields say.
 func encode(status int, f *fields, body []byte, m manner, last bool) []byte {
-	dst := make([]byte, 0, 192+len(f.lines)+len(body))
-	dst = appendStatus(dst, status)
-	dst = append(dst, f.lines...)
-	if !f.dated {
-		dst = append(dst, "Date: "...)
-		dst = time.Now().UTC().AppendFormat(dst, http.TimeFormat)
-		dst = append(dst, "\r\n"...)
-	}
+	dst := f.appendHead(make([]byte, 0, 192+len(f.lines)+len(body)), status)
 	bodyless := status == http.StatusNoContent || status == http.StatusNotModified
 	switch {
 	case !bodyless:
@@ -177,17 +165,34 @@ func encode(status int, f *fields, body []byte, m manner, last bool) []byte {
 	case status == http.StatusNoContent && f.length == "0": // against RFC 9110, section 8.6, but some browsers wait for it after a preflight
 		dst = append(dst, "Content-Length: 0\r\n"...)
 	}
-	switch {
-	case last || f.last || !m.keep:
-		dst = append(dst, "Connection: close\r\n"...)
-	case m.old:
-		dst = append(dst, "Connection: keep-alive\r\n"...)
-	}
-	dst = append(dst, "\r\n"...)
+	dst = m.appendEnd(dst, last || f.last || !m.keep)
 	if m.head || bodyless {
 		return dst
 	}
 	return append(dst, body...)
+}
+
+// appendHead begins an answer: the status and the fields.
+func (f *fields) appendHead(dst []byte, status int) []byte {
+	dst = appendStatus(dst, status)
+	dst = append(dst, f.lines...)
+	if f.dated {
+		return dst
+	}
+	dst = append(dst, "Date: "...)
+	dst = time.Now().UTC().AppendFormat(dst, http.TimeFormat)
+	return append(dst, "\r\n"...)
+}
+
+// appendEnd says what becomes of the connection and ends the header.
+func (m manner) appendEnd(dst []byte, last bool) []byte {
+	switch {
+	case last:
+		dst = append(dst, "Connection: close\r\n"...)
+	case m.old:
+		dst = append(dst, "Connection: keep-alive\r\n"...)
+	}
+	return append(dst, "\r\n"...)
 }
 
 func appendStatus(dst []byte, status int) []byte {
@@ -212,25 +217,4 @@ func (f *fields) appendLength(dst, body []byte, head bool) []byte {
 		dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	}
 	return append(dst, "\r\n"...)
-}
-
-// refuse counts and answers with an error that ends the connection; c.mu is held.
-func (c *conn) refuse(status int, why reason) {
-	if c.phase >= closing {
-		return
-	}
-	c.server.counters.refuse(why)
-	c.answerError(status)
-}
-
-// answerError sends an answer of our own and closes; c.mu is held. To a body that is too large it says nothing, as Engine.IO clients expect.
-func (c *conn) answerError(status int) {
-	f := fields{typed: true}
-	var body string
-	if status != http.StatusRequestEntityTooLarge {
-		f.lines = []byte("Content-Type: text/plain; charset=utf-8\r\n")
-		body = strconv.Itoa(status) + " " + http.StatusText(status) + "\n"
-	}
-	c.send(encode(status, &f, []byte(body), manner{}, true))
-	c.linger()
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -298,3 +299,11 @@ func (b *lockedBuffer) contains(s string) bool {
 }
 
 func (r *rig) refused(reason string) uint64 { return r.Stats().Refused[reason] }
+
+// countingWriter counts bytes.
+type countingWriter struct{ n atomic.Int64 }
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.n.Add(int64(len(p)))
+	return len(p), nil
+}

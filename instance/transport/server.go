@@ -30,7 +30,8 @@ type Uploads interface {
 
 	// Receiving is called as ServeHTTP is, when a body that was not refused does not come in one piece with its header. What it
 	// returns, if not nil, is called if the client leaves, or is cut for its slowness, before the body is whole: as the gone of
-	// [Server.Park], and instead of ServeHTTP.
+	// [Server.Park], and instead of ServeHTTP. It is also called if the request is refused after that, with an [http.MaxBytesError] for
+	// 413: then the client may still be there. When ServeHTTP has returned it is called with nil: the request may have gone elsewhere.
 	Receiving(r *http.Request) (gone func(error))
 }
 
@@ -42,17 +43,18 @@ type Listener interface {
 
 // Options of a [Server]. The zero value of each field stands for its default.
 type Options struct {
-	MaxMessage  int64          // bytes of a WebSocket message, for connections that are upgraded from now on; 1,000,000
-	HeadTimeout time.Duration  // from the first byte of a request (or from the connect) to the end of its header; 10 s
-	BodyTimeout time.Duration  // from there to the end of its body; 30 s
-	IdleTimeout time.Duration  // between two requests; 75 s
-	MaxConns    int            // more are closed at once; 0 = no limit
-	PerAddress  int            // of one client address (an IPv6 network of 64 bits) likewise; 0 = no limit, and none are counted meanwhile
-	Proxies     []netip.Prefix // whose X-Forwarded-For says who the client is; their own connections count for the clients
-	MaxBuffered int            // bytes that may wait for a client that reads slowly before it is cut; 4 MiB. A single write may be larger.
-	Deflate     bool           // new WebSockets whose clients offer permessage-deflate get it
-	SendBuffer  int            // SO_SNDBUF of each connection; 0 = the system's
-	Log         *slog.Logger   // nil = none
+	MaxMessage   int64          // bytes of a WebSocket message, for connections that are upgraded from now on; 1,000,000
+	HeadTimeout  time.Duration  // from the first byte of a request (or from the connect) to the end of its header; 10 s
+	BodyTimeout  time.Duration  // from there to the end of its body; 30 s
+	IdleTimeout  time.Duration  // between two requests; 75 s
+	MaxConns     int            // more are closed at once; 0 = no limit
+	PerAddress   int            // of one client address (an IPv6 network of 64 bits) likewise; 0 = no limit, and none are counted meanwhile
+	Proxies      []netip.Prefix // whose X-Forwarded-For says who the client is; their own connections count for the clients
+	MaxBuffered  int            // bytes that may wait for a client that reads slowly before it is cut; 4 MiB. A single write may be larger.
+	StreamBuffer int            // bytes of a [Stream] that may wait for its client; 256 KiB. A single write may be larger
+	Deflate      bool           // new WebSockets whose clients offer permessage-deflate get it
+	SendBuffer   int            // SO_SNDBUF of each connection; 0 = the system's
+	Log          *slog.Logger   // nil = none
 }
 
 func (o Options) withDefaults() *Options {
@@ -61,6 +63,7 @@ func (o Options) withDefaults() *Options {
 	orElse(&o.BodyTimeout, 30*time.Second)
 	orElse(&o.IdleTimeout, 75*time.Second)
 	orElse(&o.MaxBuffered, 4<<20)
+	orElse(&o.StreamBuffer, 256<<10)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

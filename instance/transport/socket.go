@@ -51,6 +51,7 @@ func (s *webSocket) Close(code uint16) error {
 	}
 	c.clean = true
 	c.phase = closing
+	c.unpause()
 	err := c.sendClose(ws.StatusCode(code))
 	c.arm(closeTime)
 	return err
@@ -64,11 +65,11 @@ func (c *conn) sendClose(code ws.StatusCode) error {
 	return c.send([]byte{0x80 | byte(ws.OpClose), 2, byte(code >> 8), byte(code)})
 }
 
-// readFrames gets bytes of an upgraded connection.
-func (c *conn) readFrames(p []byte) {
-	err := c.frames.read(p, rules{c.most, c.window > 0}, (*inlet)(c))
+// readFrames gets bytes of an upgraded connection, and returns what waits for the next turn.
+func (c *conn) readFrames(p []byte) (rest []byte) {
+	rest, err := c.frames.read(p, rules{c.most, c.window > 0}, (*inlet)(c))
 	if err == nil || errors.Is(err, errEnough) {
-		return
+		return rest
 	}
 	var fault *frameError
 	if !errors.As(err, &fault) {
@@ -78,6 +79,7 @@ func (c *conn) readFrames(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fail(fault)
+	return nil
 }
 
 // fail sends the close code of a fault and ends the connection; c.mu is held.
@@ -98,6 +100,21 @@ func (c *conn) fail(fault *frameError) {
 // inlet is the receiving side of a connection.
 type inlet conn
 
+// Small messages are quick, so that the time is looked at once for some of them.
+const (
+	smallMessage = 4 << 10 // bytes
+	glances      = 8
+)
+
+func (in *inlet) more() bool {
+	c := (*conn)(in)
+	if c.glance++; c.glance < glances {
+		return !c.paused.Load()
+	}
+	c.glance = 0
+	return !c.over()
+}
+
 func (in *inlet) message(text bool, p []byte) bool {
 	c := (*conn)(in)
 	c.mu.Lock()
@@ -105,6 +122,9 @@ func (in *inlet) message(text bool, p []byte) bool {
 	c.mu.Unlock()
 	if phase == upgraded {
 		c.server.counters.messages.Add(1)
+		if len(p) > smallMessage {
+			c.glance = glances
+		}
 		ws.frame(text, p)
 	}
 	return phase == upgraded || phase == closing

@@ -6,6 +6,7 @@ import "sync/atomic"
 type Stats struct {
 	Open       int               // connections
 	Parked     int               // requests that wait for their Reply
+	Streams    int               // answers that are being written bit by bit
 	WebSockets int               // of the open connections
 	Accepted   uint64            // connections
 	Requests   uint64            // handed to the handler
@@ -76,7 +77,7 @@ var reasonNames = [reasons]string{
 
 type counters struct {
 	accepted, requests, upgrades, messages, panics atomic.Uint64
-	parked, sockets                                atomic.Int64
+	parked, sockets, streams                       atomic.Int64
 	refused                                        [reasons]atomic.Uint64
 }
 
@@ -88,6 +89,7 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Open:       s.Len(),
 		Parked:     int(k.parked.Load()),
+		Streams:    int(k.streams.Load()),
 		WebSockets: int(k.sockets.Load()),
 		Accepted:   k.accepted.Load(),
 		Requests:   k.requests.Load(),

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,17 +16,24 @@ type uploads struct {
 	begun  chan *http.Request
 	gone   chan error
 	served chan string
+	told   chan *http.Request // that they were served
 }
 
 func (u uploads) Receiving(r *http.Request) func(error) {
 	u.begun <- r
-	return func(err error) { u.gone <- err }
+	return func(err error) {
+		if err == nil {
+			u.told <- r
+			return
+		}
+		u.gone <- err
+	}
 }
 
 func TestBodiesUnderWay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, transport.Options{}, nil)
-	u := uploads{begun: make(chan *http.Request, 9), gone: make(chan error, 9), served: make(chan string, 9)}
+	u := uploads{begun: make(chan *http.Request, 9), gone: make(chan error, 9), served: make(chan string, 9), told: make(chan *http.Request, 9)}
 	u.limit = 1000
 	u.serve = func(w http.ResponseWriter, r *http.Request) {
 		echo(w, r)
@@ -50,13 +58,17 @@ func TestBodiesUnderWay(t *testing.T) {
 		c := r.on(t).dial()
 		for range 2 {
 			c.send(head + "he")
-			if got := get(t, u.begun); got.URL.Path != "/a" {
+			got := get(t, u.begun)
+			if got.URL.Path != "/a" {
 				t.Errorf("path %q", got.URL.Path)
 			}
 			c.send("l")
 			c.send("lo")
 			c.want(200, "POST /a hello")
 			get(t, u.served)
+			if get(t, u.told) != got {
+				t.Error("another request was served")
+			}
 		}
 		c.Close()
 		until(t, "closed", func() bool { return r.Len() <= 1 })
@@ -79,6 +91,10 @@ func TestBodiesUnderWay(t *testing.T) {
 		c.send("fff\r\n" + strings.Repeat("x", 100))
 		c.want(413, "")
 		c.wantEnd()
+		var tooLarge *http.MaxBytesError
+		if err := get(t, u.gone); !errors.As(err, &tooLarge) || tooLarge.Limit != 1000 {
+			t.Errorf("gone: %v", err)
+		}
 		c.Close()
 		until(t, "closed", func() bool { return r.Len() <= 1 })
 		quiet(t)

@@ -16,6 +16,9 @@ var errSlow = engineio.ErrSlow
 // The first write is ours. nbio's own closes the file on the writer's goroutine when the peer is gone, which must not happen (see close.go);
 // with bytes in its queue it only appends.
 func (c *conn) send(b []byte) error {
+	if c.late {
+		return engineio.ErrClosed
+	}
 	n, err := c.sendNow(b)
 	if err != nil {
 		c.shutLocked(err)
@@ -29,6 +32,9 @@ func (c *conn) send(b []byte) error {
 	if _, err := c.nc.Write(b[n:]); err != nil {
 		c.shutLocked(err)
 		return engineio.ErrClosed
+	}
+	if c.stopped {
+		c.watch(false) // nbio now asks for bytes, too
 	}
 	return nil
 }
@@ -59,8 +65,14 @@ func (c *conn) sendNow(b []byte) (int, error) {
 // taken is called by nbio, with its lock of the connection held, when the kernel has taken n bytes of the queue.
 func (c *conn) taken(n int) {
 	c.server.backlog.Add(int64(-n))
-	if c.queued.Add(int64(-n)) == 0 && c.finish.Load() {
+	if c.queued.Add(int64(-n)) > 0 {
+		return
+	}
+	if c.finish.Load() {
 		syscall.Shutdown(c.nc.Hash(), syscall.SHUT_WR)
+	}
+	if c.drains.Load() {
+		c.probe.schedule(c)
 	}
 }
 

@@ -56,13 +56,18 @@ func (c *Client) Do(method, query string, header http.Header, body []byte) *Exch
 	if c.Query != "" {
 		query += "&" + c.Query
 	}
-	e := &Exchange{host: c.host, patience: c.Patience, header: make(http.Header), done: make(chan struct{})}
 	target := c.Path + "?" + query
 	r := &http.Request{
 		Method: method, URL: &url.URL{Path: c.Path, RawQuery: query}, RequestURI: target, Host: "sockd.test",
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header.Clone(), RemoteAddr: c.RemoteAddr,
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}
+	return c.Serve(r)
+}
+
+// Serve makes a request as it is.
+func (c *Client) Serve(r *http.Request) *Exchange {
+	e := &Exchange{host: c.host, patience: c.Patience, header: make(http.Header), done: make(chan struct{})}
 	c.host.serve(e, r)
 	return e
 }

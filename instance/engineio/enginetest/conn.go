@@ -46,12 +46,14 @@ type Conn struct {
 	stalled  []Frame // written while held
 	buffered int     // bytes of stalled
 	held     bool
-	closing  bool  // the server closed; stalled frames come first
-	end      error // why nothing more comes; nil while it is open
+	closing  bool    // the server closed; stalled frames come first
+	paused   bool    // the server does not read
+	underway []Frame // sent while it did not
+	end      error   // why nothing more comes; nil while it is open
 	code     uint16
 }
 
-// Send sends a text message. The server has handled it when Send returns.
+// Send sends a text message. The server has handled it when Send returns, unless it has paused the connection: then the message is on its way.
 func (c *Conn) Send(text string) error { return c.send(true, text) }
 
 // SendBinary sends a binary message.
@@ -65,16 +67,49 @@ func (c *Conn) send(text bool, data string) error {
 	if c.closing && err == nil {
 		err = engineio.ErrClosed
 	}
+	waits := err == nil && (c.paused || len(c.underway) > 0)
+	if waits {
+		c.underway = append(c.underway, Frame{Text: text, Data: data})
+	}
 	c.mu.Unlock()
-	if err != nil {
+	if err != nil || waits {
 		return err
 	}
+	c.deliver(text, data)
+	return nil
+}
+
+// deliver gives a message to the server. reading is held.
+func (c *Conn) deliver(text bool, data string) {
 	p := []byte(data)
 	c.frame(text, p)
 	for i := range p {
 		p[i] = 0xdb // it was borrowed
 	}
-	return nil
+}
+
+// arrive delivers what is on its way until the server pauses again.
+func (c *Conn) arrive() {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for {
+		c.mu.Lock()
+		if c.paused || c.closing || c.end != nil || len(c.underway) == 0 {
+			c.mu.Unlock()
+			return
+		}
+		f := c.underway[0]
+		c.underway = c.underway[1:]
+		c.mu.Unlock()
+		c.deliver(f.Text, f.Data)
+	}
+}
+
+// Underway returns how many messages the server has not read yet because it has paused the connection.
+func (c *Conn) Underway() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.underway)
 }
 
 // Recv returns the next message, or an error once the connection has ended and all messages were returned: a [*CloseError] if
@@ -170,7 +205,10 @@ func (c *Conn) signal() {
 // writer is the server's side of a Conn.
 type writer Conn
 
-var _ engineio.Deflater = (*writer)(nil)
+var (
+	_ engineio.Deflater = (*writer)(nil)
+	_ engineio.Pauser   = (*writer)(nil)
+)
 
 // closeWithin is how long a client that does not read delays the end of a connection that the server closed.
 const closeWithin = 5 * time.Second
@@ -200,6 +238,17 @@ func (w *writer) Write(wire []byte) error {
 
 // Deflate implements [engineio.Deflater].
 func (w *writer) Deflate() int { return w.window }
+
+// Pause implements [engineio.Pauser].
+func (w *writer) Pause(on bool) {
+	c := (*Conn)(w)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !on && c.paused && len(c.underway) > 0 {
+		go c.arrive()
+	}
+	c.paused = on
+}
 
 // Buffered implements [engineio.Conn].
 func (w *writer) Buffered() int {

@@ -14,9 +14,9 @@
 // # Ownership
 //
 // The host has no goroutine of its own. A request is served on the goroutine of the client that makes it, and a frame on the
-// goroutine of the client that sends it; only the gone callbacks run on a fresh goroutine each, because a host must never call
-// them from inside another call. So everything works in a bubble of testing/synctest, where waiting costs no time: see
-// [Client.Patience].
+// goroutine of the client that sends it. Only the gone callbacks, and what goes on after a pause or in another turn, run on a
+// fresh goroutine each, because a host must never call them from inside another call. So everything works in a bubble of
+// testing/synctest, where waiting costs no time: see [Client.Patience].
 //
 // # Concurrency
 //

@@ -20,7 +20,7 @@ type Host struct {
 	open    int // parked requests and websockets
 }
 
-var _ engineio.Host = (*Host)(nil)
+var _ engineio.Turner = (*Host)(nil)
 
 // NewHost returns a host that serves nothing yet.
 func NewHost() *Host { return &Host{handler: http.NotFoundHandler()} }
@@ -98,6 +98,14 @@ func (h *Host) Park(w http.ResponseWriter, _ *http.Request, gone func(error)) (e
 		return nil, errNotOurs
 	}
 	return e.park(gone)
+}
+
+// Turn implements [engineio.Turner]: each call gets a goroutine of its own.
+func (h *Host) Turn(w http.ResponseWriter) (next func(f func()), err error) {
+	if _, ok := w.(*Exchange); !ok {
+		return nil, errNotOurs
+	}
+	return func(f func()) { go f() }, nil
 }
 
 // Upgrade implements [engineio.Host].
