@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"net"
@@ -139,7 +138,6 @@ var forms = map[string]func(string) error{
 		return unless(s == "all" || s == "others" || s == "sender" || s == "none" || found && room != "",
 			`must be "all", "others", "sender", "none", "room:R" or "others:R"`)
 	},
-	"json": func(s string) error { return unless(s == "" || json.Valid([]byte(s)), "must be JSON") },
 	"glob": func(s string) error {
 		_, err := path.Match(s, "")
 		return unless(err == nil && s != "", "is no valid glob")

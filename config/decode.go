@@ -14,12 +14,14 @@ import (
 // decoder fills structs from nodes. It goes on after a fault, so that one run finds them all.
 type decoder struct {
 	*faults
-	lookup  func(string) (string, bool) // of environment variables
-	files   *[]string                   // secrets and other files that the configuration consists of
-	looked  *[]string                   // these, and those that are not there
-	later   bool                        // accept keys and values that are not supported yet; for tests of their rules
-	partial bool                        // [defaults]: nothing is required
-	blanks  map[blank]reflect.Value     // filled with defaults once; never written to, their slices are shared
+	lookup func(string) (string, bool) // of environment variables
+	files  *[]string                   // secrets and other files that the configuration consists of
+	looked *[]string                   // these, and those that are not there
+
+	contents map[string]string       // of files
+	later    bool                    // accept keys and values that are not supported yet; for tests of their rules
+	partial  bool                    // [defaults]: nothing is required
+	blanks   map[blank]reflect.Value // filled with defaults once; never written to, their slices are shared
 }
 
 // fill gives v its defaults and then what n says.

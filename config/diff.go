@@ -65,10 +65,8 @@ func diffInstance(name string, old, new *Instance) []Change {
 		return nil
 	}
 	changes := diffLeaves(name, leavesOf(nil, old), leavesOf(nil, new))
-	if old.ClientDir == new.ClientDir && old.ClientStamp != new.ClientStamp {
-		changes = append(changes, Change{Instance: name, Key: "client_dir", Class: Live, Old: quote(old.ClientDir), New: "changed on disk"})
-		slices.SortStableFunc(changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
-	}
+	changes = append(changes, diffFiles(name, old, new)...)
+	slices.SortStableFunc(changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
 	for i, c := range changes {
 		switch {
 		case c.Key != "enabled":
@@ -76,6 +74,23 @@ func diffInstance(name string, old, new *Instance) []Change {
 			changes[i].Class = Enabled
 		default:
 			changes[i].Class = Disabled
+		}
+	}
+	return changes
+}
+
+// diffFiles returns the keys whose value is the same path as before, with another content behind it.
+func diffFiles(name string, old, new *Instance) (changes []Change) {
+	if old.ClientDir == new.ClientDir && old.ClientStamp != new.ClientStamp {
+		changes = append(changes, Change{Instance: name, Key: "client_dir", Class: Live, Old: quote(old.ClientDir), New: "changed on disk"})
+	}
+	before := map[string]string{}
+	for _, f := range old.files() {
+		before[f.key] = f.path
+	}
+	for _, f := range new.files() {
+		if before[f.key] == f.path && old.Contents[f.path] != new.Contents[f.path] {
+			changes = append(changes, Change{Instance: name, Key: f.key, Class: f.class, Old: quote(f.path), New: "changed on disk"})
 		}
 	}
 	return changes

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -23,6 +24,9 @@ func digest(c *Config) string {
 		b = append(append(b[:0], quoteKey(name)...), '\n')
 		x := c.Instances[name]
 		h.Write(append(digestTable(b, reflect.ValueOf(x).Elem()), x.ClientStamp...))
+		for _, path := range slices.Sorted(maps.Keys(x.Contents)) {
+			fmt.Fprintf(h, "%q %q\n", path, x.Contents[path])
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

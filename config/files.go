@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ const (
 	pathAny    = "any"    // made absolute; may be absent
 	pathFile   = "file"   // must be readable
 	pathSecret = "secret" // must be readable; its content is the value of the key without "_file"
+	pathSchema = "schema" // must be readable and JSON, unless it is a JSON text itself
 )
 
 // paths makes the paths of one key absolute, each relative to the file that wrote it. "" stays "".
@@ -24,16 +26,43 @@ func (d *decoder) paths(n *node, f field, v reflect.Value) {
 		if v.String() == "" {
 			return
 		}
+		if tag == pathSchema && inline(v.String()) {
+			d.schema(n, v.String(), "")
+			return
+		}
 		path, err := resolve(v.String(), filepath.Dir(n.src.path), d.lookup)
 		if err != nil {
 			d.at(n, "%v", err)
 			return
 		}
 		v.SetString(path)
-		if tag == pathFile {
+		switch tag {
+		case pathFile:
 			d.content(n, path)
+		case pathSchema:
+			if text, ok := d.content(n, path); ok {
+				d.schema(n, text, path)
+			}
 		}
 	})
+}
+
+// inline reports whether a schema is written as such, and not the path of one.
+func inline(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.HasPrefix(s, "{") || s == "true" || s == "false"
+}
+
+func (d *decoder) schema(n *node, text, path string) {
+	var v any
+	err := json.Unmarshal([]byte(text), &v)
+	switch {
+	case err == nil:
+	case path == "":
+		d.at(n, "must be JSON, or the path of a file with it: %v", err)
+	default:
+		d.at(n, "%q is not JSON: %v", path, err)
+	}
 }
 
 // content reads a file that a key names and records it.
@@ -46,6 +75,7 @@ func (d *decoder) content(n *node, path string) (string, bool) {
 		return "", false
 	}
 	*d.files = add(*d.files, path)
+	d.contents[path] = text
 	return text, true
 }
 

@@ -21,8 +21,19 @@ type document struct {
 // Load reads the file at path and everything that it includes, and returns it checked and complete. The error is an *[Errors]
 // with every fault of the run; only a fault of the syntax hides others in the same file. Load blocks on the file system and
 // opens nothing but files. An empty file is valid.
-func Load(path string) (*Config, error) {
-	return load(path, os.LookupEnv, false)
+//
+// checks look at each instance in which nothing was found so far, for what this package knows nothing of, such as the programs in it.
+func Load(path string, checks ...Check) (*Config, error) {
+	return load(path, os.LookupEnv, false, checks...)
+}
+
+// Check finds faults in one instance. It must not change or keep it.
+type Check func(*Instance) []Complaint
+
+// Complaint is a fault of one key of an instance.
+type Complaint struct {
+	Key     []string // below the instance, such as on, message, args
+	Message string
 }
 
 // loader is one run of Load.
@@ -31,15 +42,16 @@ type loader struct {
 	faults  faults
 	config  *Config
 	named   string // the main file as the caller named it
-	order   int    // of the next source
+	checks  []Check
+	order   int // of the next source
 	looked  []string
 	secrets []string // files that keys name
 	read    []string // TOML files
 }
 
-func load(path string, lookup func(string) (string, bool), later bool) (*Config, error) {
-	l := &loader{named: path, config: &Config{Instances: make(map[string]*Instance), origins: make(map[string]origin)}}
-	l.decoder = decoder{faults: &l.faults, lookup: lookup, files: &l.secrets, looked: &l.looked, later: later}
+func load(path string, lookup func(string) (string, bool), later bool, checks ...Check) (*Config, error) {
+	l := &loader{named: path, checks: checks, config: &Config{Instances: make(map[string]*Instance), origins: make(map[string]origin)}}
+	l.decoder = decoder{faults: &l.faults, lookup: lookup, files: &l.secrets, looked: &l.looked, contents: map[string]string{}, later: later}
 	abs, err := filepath.Abs(path)
 	if err != nil || path == "" {
 		return nil, &Errors{List: []*Error{plain(path, 0, errors.Join(err, errors.New("no file is named")))}}
@@ -167,10 +179,24 @@ func (i *instances) decode(defaults *node) {
 	for _, name := range i.names {
 		n := merge(i.tables[name], defaults)
 		x := &Instance{}
+		before := len(i.faults.list) + i.faults.more
 		i.fill(n, reflect.ValueOf(x).Elem())
 		i.checkInstance(n, x)
+		i.keepContents(x)
+		if len(i.faults.list)+i.faults.more == before {
+			i.complain(n, x)
+		}
 		i.config.Instances[name], i.merged[name] = x, n
 		i.config.origins[name] = origin{i.tables[name].place(), n.get("host").place(), n.get("port").place()}
+	}
+}
+
+// complain reports what the caller's checks find.
+func (l *loader) complain(n *node, x *Instance) {
+	for _, check := range l.checks {
+		for _, c := range check(x) {
+			l.below(n, c.Key, "%s", c.Message)
+		}
 	}
 }
 

@@ -86,6 +86,9 @@ func typeName(f field) string {
 	case typeSecret:
 		return "secret"
 	}
+	if f.Tag.Get("path") == pathSchema {
+		return "JSON Schema, or a path"
+	}
 	if f.Tag.Get("path") != "" {
 		if f.Type.Kind() == reflect.Slice {
 			return "paths"

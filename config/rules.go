@@ -62,9 +62,6 @@ func (l *loader) checkInstance(n *node, x *Instance) {
 	if x.Protocol == "engine.io" && x.Parser != "default" && l.sound(n, []string{"protocol"}, []string{"parser"}) {
 		l.below(n, []string{"parser"}, `must be "default" with protocol = "engine.io", which has no packets to parse`)
 	}
-	if replay := []string{"history", "replay"}; x.History.Replay != "none" && x.History.Replay != "missed" && !l.later && l.sound(n, replay) {
-		l.below(n, replay, "%q is not supported yet", x.History.Replay)
-	}
 	l.ordered(n, []string{"retry"}, x.Retry.Initial, x.Retry.Max)
 	l.checkTables(n, x)
 }
@@ -99,14 +96,27 @@ func (l *loader) checkTables(n *node, x *Instance) {
 			l.checkAuth(n, []string{"namespace", name, "auth"}, space.Auth, x.Worker != nil)
 		}
 	}
-	if x.Ingest != nil && strings.HasPrefix(x.Ingest.Path+"/", strings.TrimSuffix(x.Path, "/")+"/") && l.sound(n, []string{"ingest", "path"}, []string{"path"}) {
-		l.below(n, []string{"ingest", "path"}, "%q lies inside path (%q)", x.Ingest.Path, x.Path)
+	if x.Ingest != nil {
+		l.freePath(n, x, []string{"ingest", "path"}, x.Ingest.Path)
+	}
+	for path := range x.JSON {
+		l.freePath(n, x, []string{"json", path}, path)
+		if x.Ingest != nil && x.Ingest.Path == path {
+			l.below(n, []string{"json", path}, "%q is ingest.path", path)
+		}
 	}
 	if x.Worker != nil {
 		l.ordered(n, []string{"worker", "restart"}, x.Worker.Restart.Initial, x.Worker.Restart.Max)
 	}
-	if x.Journal.Enabled && x.Journal.Dir == "" {
-		l.below(n, []string{"journal", "dir"}, "is required when the journal is enabled")
+}
+
+// freePath refuses a path that other answers of the instance need.
+func (l *loader) freePath(n *node, x *Instance, key []string, path string) {
+	switch {
+	case path == "/healthz" || path == "/readyz":
+		l.below(n, key, "%q is needed for other answers of the instance", path)
+	case strings.HasPrefix(path+"/", strings.TrimSuffix(x.Path, "/")+"/") && l.sound(n, key, []string{"path"}):
+		l.below(n, key, "%q lies inside path (%q)", path, x.Path)
 	}
 }
 

@@ -63,7 +63,7 @@ func TestTags(t *testing.T) {
 				t.Errorf("%s: no tag %q", name, key)
 			}
 		}
-		if p := f.Tag.Get("path"); !slices.Contains([]string{"", "any", "file", "secret"}, p) {
+		if p := f.Tag.Get("path"); !slices.Contains([]string{"", "any", "file", "schema", "secret"}, p) {
 			t.Errorf("%s: no kind of path %q", name, p)
 		}
 		leaves++

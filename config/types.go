@@ -6,7 +6,8 @@ package config
 //	default  its value when it is not written; a leaf without this tag is required (tables, and a map, are optional)
 //	reload   its class, see [Class]; on an optional table it is the class of setting or removing the whole table
 //	check    what a written value must be, see check.go
-//	path     the value is a path: any, file (must exist), secret (its content is the value of the key without "_file")
+//	path     the value is a path: any, file (must exist), schema (a JSON text may stand there instead), secret (its content is the value of the key
+//	         without "_file")
 //	later    the key is known but refused when it is written
 //	soon     values that are known but refused, for the reference
 
@@ -58,8 +59,8 @@ type Admin struct {
 type Log struct {
 	Level   string `toml:"level" default:"info" reload:"live" check:"oneof=debug|info|warn|error"` // debug, info, warn or error
 	Format  string `toml:"format" default:"auto" reload:"live" check:"oneof=auto|text|json"`       // auto, text or json
-	MaxSize Size   `toml:"max_size" default:"10MiB" reload:"live" later:"true" check:"positive"`
-	Keep    int    `toml:"keep" default:"5" reload:"live" later:"true"`
+	MaxSize Size   `toml:"max_size" default:"10MiB" reload:"live" check:"positive"`
+	Keep    int    `toml:"keep" default:"5" reload:"live"`
 }
 
 // Instance is one Socket.IO server: the table [instance.NAME], with [defaults] merged under it.
@@ -89,19 +90,21 @@ type Instance struct {
 	ClientDir      string   `toml:"client_dir" default:"" reload:"live" path:"any"`
 	ClientStamp    string   `toml:"-"` // of what lies in client_dir, so that a reload notices a change there
 
+	Contents map[string]string `toml:"-"` // of the files that keys of this instance name, by path: keys, certificates, schemas, env_files that exist
+
 	Limits   Limits   `toml:"limits"`
 	Recovery Recovery `toml:"recovery"`
 	History  History  `toml:"history"`
 	Retry    Retry    `toml:"retry"`
 	Journal  Journal  `toml:"journal"`
 
-	Auth      *Auth                 `toml:"auth" reload:"live" later:"true"`      // nil = open
-	Ingest    *Ingest               `toml:"ingest" reload:"live" later:"true"`    // nil = none
-	On        map[string]*Rule      `toml:"on" reload:"live" later:"true"`        // by event name or glob
-	Namespace map[string]*Namespace `toml:"namespace" reload:"live" later:"true"` // by namespace
-	Static    *Static               `toml:"static" reload:"live" later:"true"`
-	JSON      map[string]*JSONReply `toml:"json" reload:"live" later:"true"` // by path
-	Worker    *WorkerProcess        `toml:"worker" reload:"worker" later:"true"`
+	Auth      *Auth                 `toml:"auth" reload:"live"`      // nil = open
+	Ingest    *Ingest               `toml:"ingest" reload:"live"`    // nil = none
+	On        map[string]*Rule      `toml:"on" reload:"live"`        // by event name or glob
+	Namespace map[string]*Namespace `toml:"namespace" reload:"live"` // by namespace
+	Static    *Static               `toml:"static" reload:"live"`
+	JSON      map[string]*JSONReply `toml:"json" reload:"live"` // by path
+	Worker    *WorkerProcess        `toml:"worker" reload:"worker"`
 	TLS       *TLS                  `toml:"tls" reload:"rebind" later:"true"`
 	Cluster   *Cluster              `toml:"cluster" reload:"restart" later:"true"`
 }
@@ -147,30 +150,30 @@ type Recovery struct {
 type History struct {
 	Size     int      `toml:"size" default:"1000" reload:"live"`
 	MaxBytes Size     `toml:"max_bytes" default:"8MiB" reload:"live"`
-	TTL      Duration `toml:"ttl" default:"0s" reload:"live"`                                            // 0 = any age
-	Replay   string   `toml:"replay" default:"missed" reload:"live" check:"replay" soon:"last:N or all"` // none, missed, last:N or all
+	TTL      Duration `toml:"ttl" default:"0s" reload:"live"`                       // 0 = any age
+	Replay   string   `toml:"replay" default:"missed" reload:"live" check:"replay"` // none, missed, last:N or all
 }
 
 // Retry is the policy for events that ask for an acknowledgement.
 type Retry struct {
-	Attempts   int      `toml:"attempts" default:"3" reload:"live" later:"true" check:"min=1"`
-	Initial    Duration `toml:"initial" default:"1s" reload:"live" later:"true" check:"positive"`
-	Max        Duration `toml:"max" default:"8s" reload:"live" later:"true" check:"positive"`
-	Factor     float64  `toml:"factor" default:"2.0" reload:"live" later:"true" check:"min=1"`
-	Jitter     float64  `toml:"jitter" default:"0.2" reload:"live" later:"true" check:"max=1"`
-	MaxAge     Duration `toml:"max_age" default:"30s" reload:"live" later:"true" check:"positive"`
-	AckTimeout Duration `toml:"ack_timeout" default:"5s" reload:"live" later:"true" check:"positive"`
-	Capacity   int      `toml:"capacity" default:"1000" reload:"live" later:"true" check:"min=1"`
-	DeadLetter bool     `toml:"dead_letter" default:"true" reload:"live" later:"true"`
+	Attempts   int      `toml:"attempts" default:"3" reload:"live" check:"min=1"`
+	Initial    Duration `toml:"initial" default:"1s" reload:"live" check:"positive"`
+	Max        Duration `toml:"max" default:"8s" reload:"live" check:"positive"`
+	Factor     float64  `toml:"factor" default:"2.0" reload:"live" check:"min=1"`
+	Jitter     float64  `toml:"jitter" default:"0.2" reload:"live" check:"max=1"`
+	MaxAge     Duration `toml:"max_age" default:"30s" reload:"live" check:"positive"`
+	AckTimeout Duration `toml:"ack_timeout" default:"5s" reload:"live" check:"positive"`
+	Capacity   int      `toml:"capacity" default:"1000" reload:"live" check:"min=1"`
+	DeadLetter bool     `toml:"dead_letter" default:"true" reload:"live"`
 }
 
 // Journal keeps events and clients' positions on disk.
 type Journal struct {
-	Enabled  bool     `toml:"enabled" default:"false" reload:"restart" later:"true"`
-	Dir      string   `toml:"dir" default:"" reload:"restart" later:"true" path:"any"`
-	Fsync    string   `toml:"fsync" default:"batch" reload:"restart" later:"true" check:"oneof=always|batch|off"` // always, batch or off
-	MaxBytes Size     `toml:"max_bytes" default:"1GiB" reload:"restart" later:"true" check:"positive"`
-	MaxAge   Duration `toml:"max_age" default:"24h" reload:"restart" later:"true" check:"positive"`
+	Enabled  bool     `toml:"enabled" default:"false" reload:"restart"`
+	Dir      string   `toml:"dir" default:"" reload:"restart" path:"any"`
+	Fsync    string   `toml:"fsync" default:"batch" reload:"restart" check:"oneof=always|batch|off"` // always, batch or off
+	MaxBytes Size     `toml:"max_bytes" default:"1GiB" reload:"restart" check:"positive"`
+	MaxAge   Duration `toml:"max_age" default:"24h" reload:"restart" check:"positive"`
 }
 
 // Auth says who may connect.
@@ -218,7 +221,7 @@ type Rule struct {
 	Ack      Ack      `toml:"ack" default:"false" reload:"live"`
 	Delivery string   `toml:"delivery" default:"once" reload:"live" check:"oneof=volatile|once|acked"` // volatile, once or acked
 	History  bool     `toml:"history" default:"true" reload:"live"`
-	Schema   string   `toml:"schema" default:"" reload:"live" check:"json"`
+	Schema   string   `toml:"schema" default:"" reload:"live" path:"schema"` // JSON, or the path of a file with it; see [Instance.SchemaOf]
 	Worker   bool     `toml:"worker" default:"false" reload:"live"`
 	Drop     bool     `toml:"drop" default:"false" reload:"live"`
 }
