@@ -1,0 +1,8 @@
+package rule
+
+// Handles reports whether a namespace has a rule of exactly this name, whatever it says of where the event comes from. It is for connect and
+// disconnect, which nobody needs to make an event of otherwise.
+func (s *Set) Handles(namespace, event string) bool { return s.table(namespace).exact[event] != nil }
+
+// Slow reports whether making the answer may take over 100 µs, because it is a program.
+func (r *Reply) Slow() bool { return r.program != nil }
