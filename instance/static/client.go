@@ -48,7 +48,7 @@ func Load(dir string, prev *Client) (*Client, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("%s: %w", dir, list(faults))
+		return nil, fmt.Errorf("%s: %w", dir, joined(faults))
 	}
 	return c, nil
 }
@@ -62,8 +62,8 @@ func cause(err error) error {
 	return err
 }
 
-// list joins faults on one line.
-func list(faults []error) error {
+// joined puts faults on one line.
+func joined(faults []error) error {
 	texts := make([]string, len(faults))
 	for i, f := range faults {
 		texts[i] = f.Error()
@@ -80,26 +80,17 @@ func (c *Client) known(dir, name string) *entry {
 }
 
 func load(root *os.Root, name string, prev *entry) (*entry, error) {
-	info, err := root.Stat(name) // before it is opened: opening a pipe would wait for its writer
-	if err == nil {
-		err = regular(info)
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := root.Open(name)
+	f, info, err := open(root, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err = f.Stat()
-	if err == nil {
-		err = regular(info)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if prev != nil && prev.size == info.Size() && prev.modified.Equal(info.ModTime()) {
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, errKind
+	case info.Size() > maxFile:
+		return nil, errSize
+	case prev != nil && prev.size == info.Size() && prev.modified.Equal(info.ModTime()):
 		return prev, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(f, maxFile+1))
@@ -109,23 +100,35 @@ func load(root *os.Root, name string, prev *entry) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entry{File: newFile(name, body), size: info.Size(), modified: info.ModTime()}, nil
+	e := &entry{size: info.Size(), modified: info.ModTime()}
+	e.init(name, body)
+	return e, nil
+}
+
+// open opens a file or folder, and nothing else: opening a pipe would wait for its writer.
+func open(root *os.Root, name string) (*os.File, os.FileInfo, error) {
+	info, err := root.Stat(name)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !info.Mode().IsRegular() && !info.IsDir():
+		return nil, nil, errKind
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info, err = f.Stat(); err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
 }
 
 var (
 	errKind = errors.New("not a regular file")
 	errSize = fmt.Errorf("over %d MiB", maxFile>>20)
 )
-
-func regular(info os.FileInfo) error {
-	switch {
-	case !info.Mode().IsRegular():
-		return errKind
-	case info.Size() > maxFile:
-		return errSize
-	}
-	return nil
-}
 
 // File returns the file with exactly this name, or nil. A nil Client has none.
 func (c *Client) File(name string) *File {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,7 +160,7 @@ func TestFaultsAreNamed(t *testing.T) {
 	leading := folder(t)
 	_ = os.Remove(filepath.Join(leading, "socket.io.js"))
 	if err := os.Symlink("/etc/hostname", filepath.Join(leading, "socket.io.js")); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	nested := folder(t)
 	_ = os.Remove(filepath.Join(nested, "socket.io.js"))
@@ -215,5 +216,37 @@ func TestWhatHasNotChangedIsKept(t *testing.T) {
 	}
 	if get(first.File("socket.io.js"), "GET").Body.String() != text("socket.io.js") {
 		t.Error("the first client has changed")
+	}
+}
+
+func TestCompressedOnceAndWhenAsked(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	c, err := static.Load(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := c.File("socket.io.js")
+	plain, zipped := httptest.NewRequest("GET", "/", nil), httptest.NewRequest("GET", "/", nil)
+	zipped.Header.Set("Accept-Encoding", "gzip")
+	get(f, "GET")
+	if !f.Ready(plain) || f.Ready(zipped) {
+		t.Errorf("before: ready %v for a plain answer, %v for a compressed one", f.Ready(plain), f.Ready(zipped))
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if w := get(f, "GET", "Accept-Encoding", "gzip"); w.Header().Get("Content-Encoding") != "gzip" {
+				t.Error("not compressed")
+			}
+		})
+	}
+	wg.Wait()
+	again, err := static.Load(dir, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !f.Ready(zipped) || !again.File("socket.io.js").Ready(zipped) {
+		t.Error("it would be compressed again")
 	}
 }

@@ -8,30 +8,58 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
-// File is one file in memory, plain and compressed.
+// File is one file in memory. It is compressed when the first client asks for that.
 type File struct {
-	kind   string // Content-Type
-	tag    string // ETag
-	plain  []byte
-	zipped []byte // nil if that would be longer
+	kind  string // Content-Type
+	tag   string // ETag
+	plain []byte
+
+	once   sync.Once
+	done   atomic.Bool
+	zipped []byte // nil if that would be longer; written in once
 }
 
-func newFile(name string, body []byte) File {
-	sum := sha256.Sum256(body)
-	f := File{kind: "application/javascript; charset=utf-8", tag: `"` + hex.EncodeToString(sum[:12]) + `"`, plain: body}
+func (f *File) init(name string, body []byte) {
+	f.kind, f.tag, f.plain = "application/javascript; charset=utf-8", strongTag(body, ""), body
 	if strings.HasSuffix(name, ".map") {
 		f.kind = "application/json; charset=utf-8"
 	}
+}
+
+// strongTag makes a validator of the content; suffix tells apart what is sent in another coding.
+func strongTag(body []byte, suffix string) string {
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:12]) + suffix + `"`
+}
+
+// compress returns body in the coding gzip, or nil if that would be longer.
+func compress(body []byte) []byte {
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
-	_, _ = z.Write(body)                                  // a buffer takes all
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body) // a buffer takes all
 	_ = z.Close()
-	if b.Len() < len(body) {
-		f.zipped = bytes.Clone(b.Bytes())
+	if b.Len() >= len(body) {
+		return nil
 	}
-	return f
+	return bytes.Clone(b.Bytes())
+}
+
+// compressed compresses once; callers that come meanwhile wait for it.
+func (f *File) compressed() []byte {
+	f.once.Do(func() {
+		f.zipped = compress(f.plain)
+		f.done.Store(true)
+	})
+	return f.zipped
+}
+
+// Ready reports whether ServeHTTP would only copy from memory. Otherwise it would compress first, which takes some ten milliseconds.
+func (f *File) Ready(r *http.Request) bool {
+	return f.done.Load() || !takesGzip(r.Header.Values("Accept-Encoding")) || matches(r.Header.Values("If-None-Match"), f.tag)
 }
 
 // ServeHTTP answers GET and HEAD with the file, or with 304 if the client has it.
@@ -46,57 +74,15 @@ func (f *File) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("ETag", f.tag)
 	h.Add("Vary", "Accept-Encoding")
 	body := f.plain
-	if f.zipped != nil && takesGzip(r.Header.Values("Accept-Encoding")) {
-		h.Set("Content-Encoding", "gzip")
-		body = f.zipped
+	if takesGzip(r.Header.Values("Accept-Encoding")) {
+		if zipped := f.compressed(); zipped != nil {
+			h.Set("Content-Encoding", "gzip")
+			body = zipped
+		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // a client that left is the transport's to notice
 	}
-}
-
-// matches implements If-None-Match with the weak comparison of RFC 9110, section 8.8.3.2.
-func matches(values []string, tag string) bool {
-	for _, v := range values {
-		for t := range strings.SplitSeq(v, ",") {
-			if t = strings.TrimSpace(t); t == "*" || strings.TrimPrefix(t, "W/") == tag {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// takesGzip reads Accept-Encoding (RFC 9110, section 12.5.3). What names gzip itself goes before "*".
-func takesGzip(values []string) bool {
-	named, others := false, false
-	for _, v := range values {
-		for part := range strings.SplitSeq(v, ",") {
-			coding, params, _ := strings.Cut(part, ";")
-			switch coding = strings.TrimSpace(coding); {
-			case strings.EqualFold(coding, "gzip"), strings.EqualFold(coding, "x-gzip"):
-				if !wanted(params) {
-					return false
-				}
-				named = true
-			case coding == "*":
-				others = wanted(params)
-			}
-		}
-	}
-	return named || others
-}
-
-// wanted reports whether a coding's weight is over 0; without a weight it is 1.
-func wanted(params string) bool {
-	for p := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(name, "q") {
-			q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-			return err == nil && q > 0
-		}
-	}
-	return true
 }
