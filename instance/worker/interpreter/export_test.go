@@ -1,0 +1,6 @@
+package interpreter
+
+var (
+	Fits     = fits
+	ScanTOML = scanTOML
+)
