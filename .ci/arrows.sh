@@ -7,17 +7,26 @@ module=$(go list -m)
 
 # package: what it may import of this module ("." is the whole list for a package that imports nothing of it)
 ours='
-cmd/sockd                     fleet fleet/control config config/watch
+cmd/sockd                     fleet fleet/control fleet/service fleet/admin config config/watch instance/rule instance/worker instance/worker/interpreter cmd/sockd/bench
+cmd/sockd/bench               .
 cmd/sockd/clients             .
 cmd/sockd/figures             .
 fleet                         fleet/control config instance instance/transport
 fleet/control                 .
+fleet/admin                   fleet/control
+fleet/service                 .
 config                        .
 config/watch                  .
-instance                      config instance/broadcast instance/socketio instance/engineio instance/transport instance/lane instance/static
+instance                      config instance/broadcast instance/socketio instance/engineio instance/transport instance/lane instance/static instance/rule instance/auth instance/ingest instance/worker instance/journal
 instance/broadcast            instance/socketio instance/engineio instance/lane
 instance/lane                 .
 instance/static               .
+instance/rule                 config
+instance/auth                 .
+instance/ingest               .
+instance/journal              .
+instance/worker               instance/worker/interpreter
+instance/worker/interpreter   .
 examples/embed                instance/transport instance/socketio instance/engineio
 instance/transport            instance/engineio
 instance/socketio             instance/engineio
@@ -32,7 +41,16 @@ github.com/gofrs/flock           cmd/sockd
 golang.org/x/term                cmd/sockd
 github.com/BurntSushi/toml       config
 github.com/agnivade/levenshtein  config
+gopkg.in/natefinch/lumberjack.v2 cmd/sockd
+github.com/prometheus/client_golang  fleet/admin
+github.com/coreos/go-systemd/v22 fleet/service
 github.com/fsnotify/fsnotify     config/watch
+github.com/itchyny/gojq          instance/rule
+github.com/tidwall/gjson         instance/rule
+github.com/santhosh-tekuri/jsonschema/v6  instance/rule
+github.com/golang-jwt/jwt/v5     instance/auth
+github.com/subosito/gotenv       instance/worker
+github.com/bmatcuk/doublestar/v4 instance/worker
 github.com/lesismal/nbio         instance/transport
 github.com/gobwas/ws             instance/transport
 '

@@ -94,6 +94,9 @@ func (t *transaction) steps(plan Plan) []control.Step {
 		if i < 0 {
 			steps, i = append(steps, control.Step{Action: control.ActionRebind, Instance: j.e.name, Detail: j.cfg.Addr()}), len(steps)
 		}
+		if j.rests() {
+			steps[i].Detail += ", stays stopped"
+		}
 		if j.yields != "" {
 			steps[i].Detail += fmt.Sprintf(", leaves %d to %s", j.e.bound.port, j.yields)
 		}

@@ -46,17 +46,21 @@ func (t *transaction) commit() (launched []*entry) {
 	return launched
 }
 
-// remove takes an instance out, or leaves it there without a member if it is only disabled.
+// remove takes an instance out, or leaves it there without a member if it is only disabled, or stopped. A word of the file against it ends
+// an operator's.
 func (t *transaction) remove(j *job) {
 	e, l := j.e, t.l
 	l.leave(e.run, e)
-	e.run, e.bound, e.retryAt, e.note = nil, nil, time.Time{}, ""
+	e.run, e.bound, e.retryAt = nil, nil, time.Time{}
 	if j.cfg == nil {
 		delete(l.entries, e.name)
 		return
 	}
-	e.cfg, e.state, e.tried, e.budget, e.busy = j.cfg, instance.Disabled, true, budget{}, 0
 	l.entries[e.name] = e
+	if e.cfg = j.cfg; j.rests() {
+		return
+	}
+	e.state, e.note, e.stopped, e.tried, e.budget, e.busy = instance.Disabled, "", false, true, budget{}, 0
 }
 
 // admit makes the wanted configuration the entry's own. An instance that is to be launched has a fresh budget.

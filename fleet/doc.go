@@ -16,6 +16,12 @@
 // disabled) drains in the background; Run waits for it at the end, for the drain time and four seconds at most. The shared
 // event loops are made at the start of Run and stopped at its end.
 //
+// # Orders of an operator
+//
+// Start, Stop and Restart happen between two edits, whole or not at all. That an instance was stopped is remembered in memory only, over every
+// edit that leaves it enabled: what is to be so for good belongs into the file. Its settings are compiled with each edit all the same, so
+// that no fault waits for its start. [Fleet.Wait] follows the snapshots, each of which says when it is outdated; it asks nobody.
+//
 // # Concurrency
 //
 // [Fleet.Status] reads an atomic snapshot and never blocks. [Fleet.Reload] and [Fleet.Changed] hand a request to the fleet's

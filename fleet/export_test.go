@@ -30,8 +30,6 @@ func ListeningOn(r io.Reader, host string, port int) (list []string) {
 
 func ParsePorts(data []byte) (map[string]int, error) { return parsePorts(data) }
 
-func PortHolder(host string, port int) (int, string) { return portHolder(host, port) }
-
 func ListenTCP(ctx context.Context, addr string) (transport.Listener, error) {
 	return listenTCP(ctx, addr)
 }

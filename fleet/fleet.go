@@ -41,6 +41,10 @@ var (
 type Options struct {
 	Load func() (*config.Config, error) // reads the file anew; what it returns is never written to
 
+	// Boot is what runs first instead of what Load returns. The file is judged right after that, as by a reload, so that the status tells
+	// why it does not run. nil = Load.
+	Boot *config.Config
+
 	// Start makes a member without opening anything. nil = instance.New.
 	Start func(name string, c *config.Instance, env instance.Env) (Member, error)
 	// Applied is called after each applied revision, the first included, before the edit has settled. It must not block.
@@ -74,7 +78,7 @@ func (o Options) withDefaults() Options {
 		o.Listen = listenTCP
 	}
 	if o.Holder == nil {
-		o.Holder = portHolder
+		o.Holder = Holder
 	}
 	if o.Loops == nil {
 		o.Loops = startLoops
@@ -97,6 +101,9 @@ type Fleet struct {
 	snapshot atomic.Pointer[snapshot]
 	policy   atomic.Pointer[config.Fleet] // of the running configuration; members ask it for their time limits
 
+	life     context.Context // ends with Shutdown
+	shutdown context.CancelFunc
+
 	requests chan request
 	events   chan event
 	settled  chan struct{} // every enabled instance has been ready or has failed once
@@ -115,19 +122,27 @@ func New(o Options) *Fleet {
 		stopping: make(chan struct{}),
 		ended:    make(chan struct{}),
 	}
-	f.snapshot.Store(&snapshot{version: o.Version, state: control.Running, startedAt: time.Now()})
+	f.life, f.shutdown = context.WithCancel(context.Background())
+	f.snapshot.Store(&snapshot{version: o.Version, state: control.Running, startedAt: time.Now(), stale: make(chan struct{})})
 	return f
 }
 
-// Run loads the configuration, starts what it declares and serves requests until ctx ends; then it drains all instances
+// Run loads the configuration, starts what it declares and serves requests until ctx ends or Shutdown is called; then it drains all instances
 // and returns nil. An error means that nothing was started: the file is invalid, an instance cannot be made from it, or
 // the event loops do not start.
 func (f *Fleet) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(f.life, cancel)()
 	l, err := f.boot()
 	if err != nil {
 		close(f.stopping)
 		close(f.ended)
 		return err
+	}
+	if f.o.Boot != nil {
+		l.reload(ctx, request{})
+		l.publish()
 	}
 	for !l.turn(ctx, f.requests, nil) {
 	}
@@ -170,8 +185,9 @@ func (f *Fleet) Changed(ctx context.Context) (control.Report, error) {
 	return a.report, err
 }
 
-// request asks the fleet's goroutine for a reload.
+// request asks the fleet's goroutine for a reload or, with order, for something else.
 type request struct {
+	order       func(*loop) error
 	options     control.ReloadOptions
 	watched     bool            // nobody has asked: the file has changed
 	provisional bool            // a file that is empty or has faults is answered with unsure instead of being judged
@@ -182,6 +198,7 @@ type request struct {
 type answer struct {
 	report control.Report
 	unsure bool
+	err    error // of an order
 }
 
 func (f *Fleet) ask(ctx context.Context, r request) (answer, error) {

@@ -16,11 +16,11 @@ import (
 	"github.com/sockd/sockd/config"
 )
 
-// portHolder finds the process that listens on port of host through /proc, as far as this process may look: the files of other
+// Holder finds the process that listens on port of host through /proc, as far as this process may look: the files of other
 // users are closed to anyone but root. Several may listen on one port of different addresses: one on exactly this host comes before one
 // on all of them. 0 if it is not found, or on a system without /proc. A command is the process's own name for itself and may hold any
 // characters.
-func portHolder(host string, port int) (pid int, command string) {
+func Holder(host string, port int) (pid int, command string) {
 	var found []listening
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(table)

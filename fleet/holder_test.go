@@ -73,7 +73,7 @@ func TestPortHolderFindsAnotherProcess(t *testing.T) {
 		if port == 0 {
 			t.Skipf("no listener on %s", addr) // a machine without IPv6
 		}
-		if pid, command := fleet.PortHolder("127.0.0.1", port); pid != want || command == "" {
+		if pid, command := fleet.Holder("127.0.0.1", port); pid != want || command == "" {
 			t.Errorf("%s: got pid %d (%s), want %d", addr, pid, command, want)
 		}
 	}
@@ -93,11 +93,11 @@ func TestPortHolderKnowsTheAddress(t *testing.T) {
 		}
 	}
 	for host, want := range map[string]int{"127.0.0.1": one, "localhost": one, "127.0.0.9": nine, "127.0.0.8": 0} {
-		if pid, _ := fleet.PortHolder(host, port); pid != want {
+		if pid, _ := fleet.Holder(host, port); pid != want {
 			t.Errorf("%s: got pid %d, want %d", host, pid, want)
 		}
 	}
-	if pid, _ := fleet.PortHolder("0.0.0.0", port); pid != one && pid != nine {
+	if pid, _ := fleet.Holder("0.0.0.0", port); pid != one && pid != nine {
 		t.Errorf("0.0.0.0: got pid %d, want %d or %d", pid, one, nine)
 	}
 }
@@ -117,11 +117,11 @@ func TestListenTCP(t *testing.T) {
 	if _, err := fleet.ListenTCP(t.Context(), "192.0.2.1:0"); err == nil || !strings.HasPrefix(err.Error(), "listen 192.0.2.1:0: ") {
 		t.Errorf("address of another machine: %v", err)
 	}
-	if pid, _ := fleet.PortHolder("127.0.0.1", first.Addr().(*net.TCPAddr).Port); runtime.GOOS == "linux" && pid != os.Getpid() {
+	if pid, _ := fleet.Holder("127.0.0.1", first.Addr().(*net.TCPAddr).Port); runtime.GOOS == "linux" && pid != os.Getpid() {
 		t.Errorf("held by pid %d, want %d", pid, os.Getpid())
 	}
 	first.Close()
-	if pid, _ := fleet.PortHolder("127.0.0.1", first.Addr().(*net.TCPAddr).Port); pid != 0 {
+	if pid, _ := fleet.Holder("127.0.0.1", first.Addr().(*net.TCPAddr).Port); pid != 0 {
 		t.Errorf("a free port is held by pid %d", pid)
 	}
 }

@@ -53,7 +53,7 @@ type verdict struct {
 
 // boot loads the first configuration, makes every instance of it, and only then opens anything.
 func (f *Fleet) boot() (*loop, error) {
-	want, err := f.o.Load()
+	want, err := f.first()
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,14 @@ func (f *Fleet) boot() (*loop, error) {
 	l.publish()
 	l.checkSettled()
 	return l, nil
+}
+
+// first is the configuration that the fleet starts with.
+func (f *Fleet) first() (*config.Config, error) {
+	if f.o.Boot != nil {
+		return f.o.Boot, nil
+	}
+	return f.o.Load()
 }
 
 // whereabouts is what an operator looks for in the log of a daemon that somebody else has started.
@@ -146,7 +154,13 @@ func (l *loop) answer(ctx context.Context, r request) {
 		return
 	default:
 	}
-	a := l.reload(ctx, r)
+	var a answer
+	if r.order != nil {
+		a.err = r.order(l)
+		l.ports.save()
+	} else {
+		a = l.reload(ctx, r)
+	}
 	l.publish() // who asked sees the outcome in the status too
 	r.answer <- a
 }
@@ -215,6 +229,8 @@ func (l *loop) env(name string) instance.Env {
 		StartTimeout: l.f.startTimeout,
 		Drain:        l.f.drainTime,
 		Log:          l.f.o.Log.With("instance", name),
+		Version:      l.f.o.Version,
+		StateDir:     l.f.o.StateDir,
 	}
 }
 

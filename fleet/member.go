@@ -18,6 +18,8 @@ type entry struct {
 	cfg   *config.Instance
 	bound *binding // the address it holds; nil without one
 
+	stopped bool // by an operator; reloads do not change that
+
 	run   *process // nil while nothing runs
 	drain *process // the one before, while it drains
 	state instance.State
@@ -43,7 +45,10 @@ type process struct {
 }
 
 // settled reports whether nothing more is to be waited for after a start.
-func (e *entry) settled() bool { return e.tried || !e.cfg.Enabled }
+func (e *entry) settled() bool { return e.tried || !e.wanted() }
+
+// wanted reports whether the instance is to run.
+func (e *entry) wanted() bool { return e.cfg.Enabled && !e.stopped }
 
 // The kinds of an event.
 type eventKind int
@@ -196,7 +201,7 @@ func (l *loop) unbound(e *entry, err error) {
 
 // isBusy plans the next attempt to bind. There is always one.
 func (l *loop) isBusy(e *entry, note string) {
-	if l.entries[e.name] != e || e.bound != nil || !e.cfg.Enabled || l.ending {
+	if l.entries[e.name] != e || e.bound != nil || !e.wanted() || l.ending {
 		return
 	}
 	if e.note != note {
@@ -210,12 +215,17 @@ func (l *loop) isBusy(e *entry, note string) {
 	}
 }
 
-// retry tries e again: its address if it has none, then a new member, unless one runs that has only lost its listener.
+// retry tries e again.
 func (l *loop) retry(e *entry) {
-	e.retryAt = time.Time{}
 	if e.run == nil {
 		e.restarts++
 	}
+	l.try(e)
+}
+
+// try finds e its address if it has none, then makes a new member, unless one runs that has only lost its listener.
+func (l *loop) try(e *entry) {
+	e.retryAt = time.Time{}
 	if e.bound == nil {
 		b, err := l.bind(e)
 		if err != nil {

@@ -23,6 +23,7 @@ type snapshot struct {
 	verdict   verdict
 	pending   []string
 	views     []view
+	stale     chan struct{} // closed when there is a newer snapshot
 }
 
 // view is one entry as it was when the snapshot was taken. What the member itself knows is asked when it is read.
@@ -33,9 +34,11 @@ type view struct {
 	note     string
 	address  string
 	port     int
+	path     string
 	restarts int
 	in, out  float64 // events per second
 	deaf     bool    // the member runs but has lost its listener
+	settled  bool    // ready, or failed once, since it was last started
 }
 
 // publish makes the loop's state visible.
@@ -43,7 +46,7 @@ func (l *loop) publish() {
 	s := &snapshot{
 		version: l.f.o.Version, config: l.running, state: control.Running, startedAt: l.f.snapshot.Load().startedAt,
 		revision: l.revision, appliedAt: l.appliedAt, verdict: l.verdict, pending: l.pending,
-		views: make([]view, 0, len(l.entries)),
+		views: make([]view, 0, len(l.entries)), stale: make(chan struct{}),
 	}
 	if l.ending {
 		s.state = control.Stopping
@@ -51,11 +54,14 @@ func (l *loop) publish() {
 	for _, e := range l.sorted() {
 		s.views = append(s.views, e.view())
 	}
-	l.f.snapshot.Store(s)
+	close(l.f.snapshot.Swap(s).stale)
 }
 
 func (e *entry) view() view {
-	v := view{name: e.name, state: e.state, note: e.note, address: e.cfg.Addr(), restarts: e.restarts, in: e.meter.in, out: e.meter.out}
+	v := view{
+		name: e.name, state: e.state, note: e.note, address: e.cfg.Addr(), path: e.cfg.Path, restarts: e.restarts,
+		in: e.meter.in, out: e.meter.out, settled: e.settled(),
+	}
 	if e.cfg.Port.Fixed() {
 		v.address, v.port = address(e.cfg.Host, e.cfg.Port.First), e.cfg.Port.First
 	}
@@ -79,6 +85,9 @@ func (v *view) ask() instance.Status {
 	st := v.member.Status()
 	if st.Note == "" {
 		st.Note = v.note
+	}
+	if st.State == instance.Stopped {
+		st.State = v.state // it has just ended, and the fleet is about to learn of it
 	}
 	if v.deaf && st.State == instance.Ready {
 		st.State = instance.Degraded
@@ -110,10 +119,15 @@ func (v *view) status() control.InstanceStatus {
 	st := control.InstanceStatus{
 		Name: v.name, State: string(m.State), Address: v.address, Port: v.port, Clients: m.Clients, Rooms: m.Rooms,
 		EventsIn: m.EventsIn, EventsOut: m.EventsOut, RetryQueue: m.RetryQueue,
-		ReadyMS: millis(m.ReadyIn), Restarts: v.restarts, Note: m.Note, RateIn: v.in, RateOut: v.out,
+		ReadyMS: millis(m.ReadyIn), Restarts: v.restarts, Note: m.Note, RateIn: v.in, RateOut: v.out, Path: v.path,
 	}
 	if !m.Since.IsZero() {
 		st.UptimeS = time.Since(m.Since).Seconds()
+	}
+	if w := m.Worker; w != nil {
+		st.Worker = &control.WorkerStatus{
+			State: string(w.State), Interpreter: w.Interpreter, Version: w.Version, Rule: w.Rule, PID: w.PID, Restarts: w.Restarts, Note: w.Note,
+		}
 	}
 	return st
 }

@@ -36,7 +36,10 @@ type job struct {
 }
 
 // runs reports whether the instance is to run after the edit.
-func (j *job) runs() bool { return j.cfg != nil && j.cfg.Enabled }
+func (j *job) runs() bool { return j.cfg != nil && j.cfg.Enabled && !j.e.stopped }
+
+// rests reports whether only an operator's word keeps the instance from running.
+func (j *job) rests() bool { return j.cfg != nil && j.cfg.Enabled && j.e.stopped }
 
 // launches reports whether a new member is needed. An instance that an edit concerns is tried again at once when it was in
 // backoff or had failed.
@@ -90,7 +93,7 @@ func (l *loop) begin(plan Plan, want *config.Config) *transaction {
 // the plan does not need are thrown away.
 func (t *transaction) compile() (faults []error) {
 	for _, j := range t.jobs {
-		if !j.launches() && !j.applies() {
+		if !j.launches() && !j.applies() && !j.rests() {
 			continue
 		}
 		m, err := t.l.f.o.Start(j.e.name, j.cfg, t.l.env(j.e.name))

@@ -8,7 +8,7 @@
 //	New       patterns and rules are compiled           starting
 //	Serve     the fleet lends a bound listener          bound
 //	Run       the pollers prove that they dispatch      (Status.ReadyIn)
-//	          lanes, heartbeat and broadcasters run
+//	          lanes, heartbeat, journal and broadcasters run
 //	          the accept loop runs, Ready is closed     ready
 //
 // No client is accepted before the last step, and a broadcaster cannot even be made before the third: its constructor asks for the proof.
@@ -18,6 +18,13 @@
 // Run owns every goroutine of the instance: the accept loop, the heartbeat, the connect clock, the lanes' workers and one per namespace. It ends
 // them in the reverse order when its context ends: no new connections, clients closed over the drain time, broadcasters and lanes emptied,
 // connections gone. Listeners belong to the fleet, which may move one to another instance at any time.
+//
+// # Events
+//
+// An event of a client, of a POST, or of the command line passes the rules (package rule) and is then published, answered, handed to the worker, or
+// dropped with a counted reason: route.go, judge.go, act.go. What may take over 100 µs, a program, a schema, a public key, a file, is done on the
+// instance's work pool, in the order of its origin: once something of a connection waits there, all that follows on that connection does, and when 64
+// events wait, nothing more is read from it (order.go). A worker's events carry their own target and pass no rules.
 //
 // # Limits
 //
@@ -33,6 +40,6 @@
 // # Concurrency
 //
 // What an edit may change while clients stay connected stands in one immutable settings value behind an atomic pointer; [Instance.Apply]
-// swaps it. Requests and events run on poller goroutines and never block. Lock order, outermost first: namespaces → broadcaster → lanes;
+// swaps it. Requests and events run on poller goroutines, or on the work pool, and never block. Lock order, outermost first: namespaces → broadcaster → lanes;
 // a shard of rooms is released before a socket's lock is taken; socket → nbio.
 package instance

@@ -255,3 +255,12 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
+
+func readAll(t testing.TB, r io.Reader) string {
+	t.Helper()
+	p, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(p)
+}

@@ -12,14 +12,48 @@ import (
 // handler is the instance as its connections see it.
 type handler Instance
 
-var _ transport.Uploads = (*handler)(nil)
+var (
+	_ transport.Uploads = (*handler)(nil)
+	_ transport.Streams = (*handler)(nil)
+	_ transport.Refusal = (*handler)(nil)
+)
 
 // Limit is asked when a request's header has arrived: how long its body may be.
 func (h *handler) Limit(r *http.Request) int64 {
-	if strings.HasPrefix(r.URL.Path, h.settings.Load().path) {
+	switch s := h.settings.Load(); {
+	case strings.HasPrefix(r.URL.Path, s.path):
 		return h.engine.Limit(r)
+	case s.posts(r):
+		return h.posts.Limit(r)
 	}
 	return 0
+}
+
+// Stream is asked whether a body is to be taken as it arrives.
+func (h *handler) Stream(r *http.Request, _ func(bool)) (take func([]byte, bool) error, gone func(error)) {
+	s := h.settings.Load()
+	if !s.posts(r) || !s.admits(r) {
+		return nil, nil
+	}
+	return h.posts.Lines(r), nil
+}
+
+// Decorate puts the headers of every answer on those that the transport gives by itself.
+func (h *handler) Decorate(header http.Header, r *http.Request) {
+	if s := h.settings.Load(); s.admits(r) {
+		s.origins.headers(header, r)
+	}
+}
+
+// admits tells whether a request comes by a name and from a page that are allowed.
+func (s *settings) admits(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return s.hosts.allowed(r.Host) && len(r.Header["Origin"]) <= 1 && (origin == "" || s.origins.allowed(origin, r.Host))
+}
+
+// posts tells whether a request is for the path of the ingest.
+func (s *settings) posts(r *http.Request) bool {
+	return s.c.Ingest != nil && r.URL.Path == s.c.Ingest.Path
 }
 
 // Receiving is asked when a body does not come in one piece: what to call if its client leaves.
@@ -60,6 +94,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
 	case path == "/readyz":
 		h.readyz(w)
+	case s.posts(r):
+		h.posts.ServeHTTP(w, r)
+	case s.replies[path] != nil:
+		h.reply(w, r, s)
+	case s.site != nil && s.site.Match(path):
+		h.page(w, r, s.site)
 	default:
 		answer(w, http.StatusNotFound, map[string]string{"error": "not found"})
 	}

@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sockd/sockd/config"
 	"github.com/sockd/sockd/instance/engineio"
+	"github.com/sockd/sockd/instance/ingest"
 	"github.com/sockd/sockd/instance/lane"
 	"github.com/sockd/sockd/instance/socketio"
 	"github.com/sockd/sockd/instance/transport"
@@ -18,6 +20,9 @@ import (
 
 // lagLimit is the poller lag over which an instance is degraded.
 const lagLimit = time.Second
+
+// workDepth is how many origins of slow work may wait for one worker; each of them has one job at a time.
+const workDepth = 64 << 10
 
 // maxBacklog is how many bytes may wait for slow readers before no more files are served and no more clients are sent what they missed.
 const maxBacklog = 64 << 20
@@ -36,6 +41,15 @@ type Instance struct {
 	pool   *lane.Pool
 	accept acceptor
 	spaces spaces
+
+	work     *lane.Pool // for what takes too long on a poller
+	posts    *ingest.Handler
+	expiries expiries
+	hands    hands
+	ledger   atomic.Pointer[ledger] // nil without a journal, and before Run
+	seed     maphash.Seed           // of the keys of work
+	turn     atomic.Int64           // of the parts of files, between the workers
+	linking  sync.Mutex             // guards the making of links
 
 	eventsIn atomic.Uint64
 	counts   counts
@@ -57,7 +71,8 @@ func New(name string, c *config.Instance, env Env) (*Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("instance.%s: %w", name, err)
 	}
-	in := &Instance{name: name, env: env, ready: make(chan struct{}), state: Starting, loops: env.Loops, backlog: maxBacklog}
+	in := &Instance{name: name, env: env, ready: make(chan struct{}), state: Starting, loops: env.Loops, backlog: maxBacklog, seed: maphash.MakeSeed()}
+	in.expiries.wake = make(chan struct{}, 1)
 	in.settings.Store(s)
 	if c.Pollers > 0 {
 		in.loops, in.own = transport.NewLoops(c.Pollers, env.MaxFiles), true
@@ -67,9 +82,17 @@ func New(name string, c *config.Instance, env Env) (*Instance, error) {
 	in.io = socketio.NewServer(s.socketio(lanes, in.spaces.open))
 	in.http = transport.New(in.loops, s.transport(env.Log))
 	in.engine = engineio.NewServer(in.io.Accept, in.http, s.engine())
+	in.work = lane.New(lanes, workDepth, env.Log)
+	if err := in.site(s, nil); err != nil {
+		return nil, fmt.Errorf("instance.%s: %w", name, err)
+	}
+	if in.posts, err = ingest.New(s.ingest(in), (*host)(in), in.post, (*feed)(in)); err != nil {
+		return nil, fmt.Errorf("instance.%s: ingest: %w", name, err)
+	}
 	in.http.Serve((*handler)(in))
 	in.accept.server = in.http
 	in.spaces.in, in.spaces.past = in, newStats()
+	in.hands.in = in
 	return in, nil
 }
 
@@ -95,12 +118,29 @@ func (in *Instance) Apply(c *config.Instance) error {
 	if err != nil {
 		return fmt.Errorf("instance.%s: %w", in.name, err)
 	}
+	old := in.settings.Load()
+	if err := in.site(s, old); err != nil {
+		return fmt.Errorf("instance.%s: %w", in.name, err)
+	}
 	in.settings.Store(s)
+	in.warn(s)
 	in.http.Configure(s.transport(in.env.Log))
 	in.engine.Configure(s.engine())
 	in.io.Configure(s.socketio(in.pool.Lanes(), in.spaces.open))
+	in.posts.Configure(s.ingest(in))
 	in.spaces.apply(s)
+	in.hands.apply(s)
 	return nil
+}
+
+// warn logs what is allowed but hardly meant.
+func (in *Instance) warn(s *settings) {
+	for _, dir := range s.missing {
+		in.env.Log.Warn("folder of static files is missing", "reason", dir)
+	}
+	if s.c.Exposed() {
+		in.env.Log.Warn("open to other machines without auth", "listen", s.c.Addr())
+	}
 }
 
 // Status returns the state and the totals of this moment.
@@ -111,8 +151,8 @@ func (in *Instance) Status() Status {
 	st.ReadyIn, st.Since = in.readyIn, in.since
 	in.mu.Unlock()
 	st.Clients, st.Polling = in.engine.Len(), in.engine.Stats().Polling
-	st.EventsIn = in.eventsIn.Load()
-	st.Rooms, st.EventsOut = in.spaces.totals()
+	st.EventsIn, st.Worker = in.eventsIn.Load(), in.hands.status()
+	st.Rooms, st.EventsOut, st.RetryQueue = in.spaces.totals()
 	return st
 }
 
@@ -139,7 +179,10 @@ func (in *Instance) trouble() string {
 			return fmt.Sprintf("poller %d has not answered for %s", i, lag.Round(100*time.Millisecond))
 		}
 	}
-	return ""
+	if note := in.journalTrouble(); note != "" {
+		return note
+	}
+	return in.hands.trouble()
 }
 
 func (in *Instance) setState(s State) {

@@ -35,16 +35,11 @@ func (in *Instance) paced(s *socketio.Socket, e *socketio.Event, l *config.Limit
 	if l.EventsPerSecond <= 0 {
 		return true
 	}
-	p, ok := s.Conn().Data().(*pace)
-	if !ok {
-		p = new(pace)
-		s.Conn().SetData(p)
-	}
 	burst := l.Burst
 	if burst <= 0 {
 		burst = l.EventsPerSecond
 	}
-	if p.take(time.Now(), float64(l.EventsPerSecond), float64(burst)) {
+	if in.link(s).pace.take(time.Now(), float64(l.EventsPerSecond), float64(burst)) {
 		return true
 	}
 	in.counts.refuse(overRate)

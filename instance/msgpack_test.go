@@ -27,6 +27,14 @@ func (c *client) recvBinary() []byte {
 	return p
 }
 
+// wantBinary fails unless the next frame is binary and holds these bytes.
+func (c *client) wantBinary(want string) {
+	c.t.Helper()
+	if got := c.recvBinary(); string(got) != want {
+		c.t.Fatalf("got %x, want %x", got, want)
+	}
+}
+
 func TestMsgpackHub(t *testing.T) {
 	t.Parallel()
 	conf := defaults()

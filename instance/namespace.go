@@ -32,6 +32,7 @@ type spaces struct {
 type space struct {
 	ns     *socketio.Namespace
 	b      *broadcast.Broadcaster
+	route  *route
 	cancel context.CancelFunc
 	named  bool // in full, by the file
 }
@@ -77,6 +78,26 @@ func (sp *spaces) open(ns *socketio.Namespace) bool {
 	return true
 }
 
+// route returns the route of a namespace, which is made if a pattern allows it; nil if there is none.
+func (sp *spaces) route(path string) *route {
+	if s := sp.find(path); s != nil {
+		return s.route
+	}
+	if !sp.in.settings.Load().allows(path) || !sp.in.io.Open(path) {
+		return nil
+	}
+	if s := sp.find(path); s != nil {
+		return s.route
+	}
+	return nil
+}
+
+func (sp *spaces) find(path string) *space {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	return sp.live[path]
+}
+
 // evict gives up the namespaces by pattern in which nobody is, if there are as many as may be.
 func (sp *spaces) evict() {
 	var empty []string
@@ -96,10 +117,13 @@ func (sp *spaces) evict() {
 
 // add gives ns its handler and a running broadcaster; sp.mu is held.
 func (sp *spaces) add(ns *socketio.Namespace, named bool) {
-	b := broadcast.New(sp.proof, ns, sp.in.pool, sp.in.settings.Load().broadcast(sp.in.crowded))
-	ns.Handle(&route{in: sp.in, b: b})
+	o, begun := sp.in.journaled(ns.Path(), sp.in.settings.Load().broadcast(ns.Path(), sp.in.crowded))
+	b := broadcast.New(sp.proof, ns, sp.in.pool, o)
+	begun(b.Epoch())
+	r := &route{in: sp.in, ns: ns, b: b}
+	ns.Handle(r)
 	cancel := sp.group.startAlone("broadcaster "+ns.Path(), b.Run)
-	sp.live[ns.Path()] = &space{ns: ns, b: b, cancel: cancel, named: named}
+	sp.live[ns.Path()] = &space{ns: ns, b: b, route: r, cancel: cancel, named: named}
 }
 
 // apply removes the namespaces that s no longer allows, with their sockets, and makes those that it names in full.
@@ -122,7 +146,7 @@ func (sp *spaces) apply(s *settings) {
 		}
 	}
 	for _, one := range sp.live {
-		one.b.Configure(s.broadcast(sp.in.crowded))
+		one.b.Configure(s.broadcast(one.ns.Path(), sp.in.crowded))
 	}
 	sp.mu.Unlock()
 	for _, path := range removed {
@@ -153,14 +177,15 @@ func (sp *spaces) close() {
 	sp.mu.Unlock()
 }
 
-// totals returns the rooms that exist and the events that were sent.
-func (sp *spaces) totals() (rooms int, sent uint64) {
+// totals returns the rooms that exist, the events that were sent, and those that wait for their acknowledgement.
+func (sp *spaces) totals() (rooms int, sent, pending uint64) {
 	sp.mu.Lock()
 	live, sent := slices.Collect(maps.Values(sp.live)), sp.gone
 	sp.mu.Unlock()
 	for _, s := range live {
 		rooms += s.ns.Rooms()
 		sent += s.b.Sent()
+		pending += s.b.Pending()
 	}
-	return rooms, sent
+	return rooms, sent, pending
 }

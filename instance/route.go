@@ -5,32 +5,113 @@ import (
 
 	"github.com/sockd/sockd/instance/broadcast"
 	"github.com/sockd/sockd/instance/engineio"
+	"github.com/sockd/sockd/instance/rule"
 	"github.com/sockd/sockd/instance/socketio"
 )
 
-// route is the handler of one namespace: it decides what an event causes. Without rules an instance is a hub, in which every event of a
-// client goes to the others.
+// route is the handler of one namespace: it asks the rules what an event causes and has that done.
 type route struct {
-	in *Instance
-	b  *broadcast.Broadcaster
+	in     *Instance
+	ns     *socketio.Namespace
+	b      *broadcast.Broadcaster
+	posted order // what comes in over HTTP
 }
 
-var _ socketio.Handler = (*route)(nil)
+var (
+	_ socketio.Handler = (*route)(nil)
+	_ rule.Vars        = (*route)(nil)
+)
 
-// Connect lets everybody in.
-func (*route) Connect(*socketio.Socket, json.RawMessage) error { return nil }
+// Connect decides whether a client may join; see guard.
+func (r *route) Connect(s *socketio.Socket, auth json.RawMessage) error {
+	return r.in.settings.Load().guards.of(r.ns.Path()).admit(r, s, auth)
+}
 
-// Connected has nothing to send.
-func (*route) Connected(*socketio.Socket) {}
+// Connected raises the event connect. Its client has its answer by then.
+func (r *route) Connected(s *socketio.Socket) {
+	r.in.expiries.watch(s)
+	if r.in.settings.Load().rules.Handles(r.ns.Path(), "connect") && !s.Recovered() {
+		r.raise(s, "connect", s.Auth())
+	}
+}
 
-// Event passes e on to the others. It is borrowed; the broadcaster copies what it keeps. A refused event is counted by the broadcaster.
+// Disconnect raises the event disconnect.
+func (r *route) Disconnect(s *socketio.Socket, reason engineio.Reason) {
+	r.in.expiries.forget(s)
+	r.b.Left(s)
+	if r.in.settings.Load().rules.Handles(r.ns.Path(), "disconnect") {
+		r.raise(s, "disconnect", string(reason))
+	}
+}
+
+// Event has the rules decide about e, here if that takes no time, else on the work pool, behind the events that the connection sent before. e is
+// borrowed.
 func (r *route) Event(s *socketio.Socket, e *socketio.Event) {
 	r.in.eventsIn.Add(1)
-	if !r.in.paced(s, e, &r.in.settings.Load().c.Limits) {
+	st := r.in.settings.Load()
+	if !r.in.paced(s, e, &st.c.Limits) {
 		return
 	}
-	r.b.Publish(broadcast.Event{Relay: e, To: socketio.Selector{Skip: s.ID()}}, nil)
+	v := verdicts.Get().(*verdict)
+	v.of(r, s, e.Name, e, len(e.Attachments))
+	v.input.NoAck = !e.WantsAck()
+	if l := linkOf(s); l != nil && l.order.busy.Load() || st.rules.Slow(&v.input) {
+		v.release()
+		r.postpone(s, e.Keep())
+		return
+	}
+	r.decide(st, v, &cause{s: s, e: e})
+	v.release()
 }
 
-// Disconnect has nothing to send.
-func (*route) Disconnect(*socketio.Socket, engineio.Reason) {}
+// postpone has the rules decide about e later.
+func (r *route) postpone(s *socketio.Socket, e *socketio.Event) {
+	r.queue(s, e.Size(), func() {
+		v := verdicts.Get().(*verdict)
+		v.of(r, s, e.Name, e, len(e.Attachments))
+		v.input.NoAck = !e.WantsAck()
+		r.decide(r.in.settings.Load(), v, &cause{s: s, e: e})
+		v.release()
+	}, func() { (&cause{s: s, e: e}).refuse("busy", "too many events wait already") })
+}
+
+// queue runs f on the work pool, in the order of the connection, or refused if too much waits there.
+func (r *route) queue(s *socketio.Socket, size int, f, refused func()) {
+	l := r.in.link(s)
+	if l.order.do(r.in.work, l.key, size, f) != nil {
+		r.in.counts.refuse(overWork)
+		refused()
+	}
+}
+
+// raise has the rules decide about an event of the server itself.
+func (r *route) raise(s *socketio.Socket, event string, arg any) {
+	e := &socketio.Event{Name: event, Payload: json.RawMessage(lifecycle(event, arg))}
+	decide := func() {
+		v := verdicts.Get().(*verdict)
+		v.of(r, s, event, e, 0)
+		r.decide(r.in.settings.Load(), v, &cause{s: s, e: e})
+		v.release()
+	}
+	v := verdicts.Get().(*verdict)
+	v.of(r, s, event, e, 0)
+	slow := r.in.settings.Load().rules.Slow(&v.input)
+	v.release()
+	if l := linkOf(s); l != nil && l.order.busy.Load() || slow {
+		r.queue(s, e.Size(), decide, func() {})
+		return
+	}
+	decide()
+}
+
+// decide asks the rules and carries out what they say.
+func (r *route) decide(st *settings, v *verdict, c *cause) {
+	st.rules.Eval(&v.input, &v.d)
+	r.act(v, c)
+}
+
+// recovers tells whether events get an offset, so that those for one client need a place in the order too.
+func (r *route) recovers() bool {
+	c := r.in.settings.Load().c
+	return c.Recovery.Window > 0 && c.Protocol != "engine.io"
+}

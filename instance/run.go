@@ -57,9 +57,18 @@ func (in *Instance) run(ctx context.Context, proof *transport.Proof) error {
 	low := newGroup(die)
 	defer low.stop()
 	low.start("heartbeat", in.engine.Run)
+	low.start("token clock", in.expiries.run)
+	low.start("ingest", in.posts.Run)
+	if err := in.openLedger(ctx, low); err != nil {
+		return err
+	}
+	defer in.closeLedger()
 	high := newGroup(die) // needs low until it has ended
 	defer high.stop()
 	in.spaces.start(high, proof)
+	in.work.Start()
+	defer in.work.Stop()
+	in.hands.start(high)
 
 	defer in.drain()
 	in.mu.Lock()
@@ -67,6 +76,7 @@ func (in *Instance) run(ctx context.Context, proof *transport.Proof) error {
 	in.mu.Unlock()
 	in.accept.start(die)
 	close(in.ready)
+	in.warn(in.settings.Load())
 	in.env.Log.Info("instance ready", "listen", in.accept.address(), "took", in.Status().ReadyIn)
 
 	_ = in.io.Run(ctx) // until ctx ends

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/sockd/sockd/config"
@@ -24,6 +25,9 @@ type settings struct {
 	hosts    hosts
 	proxies  []netip.Prefix
 	client   *static.Client // nil = none is served
+	site     *static.Site   // nil = none
+	missing  []string       // folders of static files that are not there
+	*programs
 }
 
 // compile makes settings of c. What takes long to make and has not changed is taken from old, which may be nil.
@@ -32,12 +36,20 @@ func compile(c *config.Instance, old *settings) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{c: c, path: strings.TrimSuffix(c.Path, "/") + "/", origins: o, hosts: compileHosts(c)}
+	s := &settings{c: c, missing: missing(c.Static), path: strings.TrimSuffix(c.Path, "/") + "/", origins: o, hosts: compileHosts(c)}
 	if s.proxies, err = compileProxies(c.TrustedProxies); err != nil {
 		return nil, err
 	}
 	if s.client, err = loadClient(c.ClientDir, old); err != nil {
 		return nil, err
+	}
+	var before *programs
+	if old != nil {
+		before = old.programs
+	}
+	var faults []config.Complaint
+	if s.programs, faults = compilePrograms(c, before); len(faults) > 0 {
+		return nil, joined(faults)
 	}
 	if c.Protocol == "engine.io" {
 		s.named = []string{"/"}
@@ -155,21 +167,45 @@ func (s *settings) socketio(shards int, open func(*socketio.Namespace) bool) soc
 }
 
 // broadcast bounds by limits.clients how many of them can come back. An engine.io instance has no CONNECT and so nobody who could.
-func (s *settings) broadcast(crowded func() bool) broadcast.Options {
+func (s *settings) broadcast(ns string, crowded func() bool) broadcast.Options {
 	h := s.c.History
+	if own := s.c.Namespace[ns]; own != nil && own.History != nil {
+		h = *own.History
+	}
+	r := s.c.Retry
 	o := broadcast.Options{
 		Window:   s.c.Recovery.Window.Std(),
 		Crowded:  crowded,
 		Sessions: s.c.Limits.Clients,
+		Clients:  s.c.Limits.Clients,
 		History:  broadcast.History{Size: orNone(h.Size), Bytes: orNone(int(h.MaxBytes)), TTL: h.TTL.Std()},
+		Replay:   replay(h.Replay),
+		Retry: broadcast.Retry{
+			Attempts: r.Attempts, Initial: r.Initial.Std(), Max: r.Max.Std(), Factor: r.Factor, Jitter: r.Jitter, MaxAge: r.MaxAge.Std(),
+			AckTimeout: r.AckTimeout.Std(), Capacity: r.Capacity, Dead: r.DeadLetter,
+		},
 	}
-	if h.Replay == "none" {
-		o.History.Size = orNone(0)
+	if s.c.Journal.Enabled {
+		o.Away = s.c.Journal.MaxAge.Std()
 	}
 	if s.c.Protocol == "engine.io" {
 		o.Window = 0
 	}
 	return o
+}
+
+// replay is the meaning of the key, which was checked.
+func replay(text string) broadcast.Replay {
+	switch text {
+	case "none":
+		return broadcast.None
+	case "missed":
+		return broadcast.Missed
+	case "all":
+		return broadcast.All
+	}
+	n, _ := strconv.Atoi(strings.TrimPrefix(text, "last:"))
+	return broadcast.Last(n)
 }
 
 // orNone makes "none" of a bound that is 0.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sockd/sockd/instance/transport"
+	"github.com/sockd/sockd/instance/worker"
 )
 
 // State is where an instance stands in its life. The order of a start is fixed: starting, bound, ready.
@@ -36,6 +37,8 @@ type Status struct {
 	RetryQueue uint64        // sends that wait for an acknowledgement
 	ReadyIn    time.Duration // from the start of Run to the proof of the pollers; 0 before
 	Since      time.Time     // ready since; zero before
+
+	Worker *worker.Status // nil without one
 }
 
 // Env is what an instance gets from the fleet.
@@ -45,4 +48,6 @@ type Env struct {
 	StartTimeout func() time.Duration // asked at each start; nil = 5 s
 	Drain        func() time.Duration // asked at each stop; nil = 5 s
 	Log          *slog.Logger         // with the key instance bound; nil = discard
+	Version      string               // of the program, for $instance
+	StateDir     string               // where journals are that have no folder of their own; "" = nowhere
 }

@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 
 	"github.com/sockd/sockd/instance/broadcast"
+	"github.com/sockd/sockd/instance/ingest"
+	"github.com/sockd/sockd/instance/journal"
+	"github.com/sockd/sockd/instance/rule"
 )
 
 // Reasons that this package counts in [Stats].Refused, besides those of the packages below.
@@ -16,6 +19,12 @@ const (
 	RefusedRate   = "events_per_second" // an event over limits.events_per_second
 	RefusedFiles  = "backlog"           // 503: a file, while too much waits for slow readers
 	RefusedSpaces = "namespaces"        // CONNECT to a namespace that is not allowed, or one too many by pattern
+	RefusedRooms  = "rooms_per_client"  // an event whose rule would have put its sender into too many rooms
+	RefusedWork   = "work_queue"        // an event, while too many of its origin wait for slow rules
+	RefusedArgs   = "arguments"         // an event whose rule made arguments that cannot be sent
+	RefusedToken  = "unauthorized"      // CONNECT without a valid token, or that the worker did not accept
+	RefusedWorker = "worker_queue"      // an event that the worker cannot take
+	LostByWorker  = "worker_lost"       // an event that the worker took and did not answer
 )
 
 type refused uint8
@@ -26,22 +35,36 @@ const (
 	overRate
 	backlogged
 	badSpace
+	overRooms
+	overWork
+	badArgs
+	unauthorized
+	overWorker
+	lostByWorker
 	refusals // how many there are
 )
 
-var refusedNames = [refusals]string{RefusedHost, RefusedOrigin, RefusedRate, RefusedFiles, RefusedSpaces}
+var refusedNames = [refusals]string{RefusedHost, RefusedOrigin, RefusedRate, RefusedFiles, RefusedSpaces, RefusedRooms, RefusedWork, RefusedArgs, RefusedToken, RefusedWorker, LostByWorker}
 
 // counts are the instance's own.
-type counts struct{ refused [refusals]atomic.Uint64 }
+type counts struct {
+	refused [refusals]atomic.Uint64
+	dropped [32]atomic.Uint64 // by rule.Reason
+}
 
 func (c *counts) refuse(r refused) { c.refused[r].Add(1) }
 
+func (c *counts) drop(r rule.Reason) { c.dropped[int(r)%len(c.dropped)].Add(1) }
+
 // Stats are totals since [New], by reason. Each refusal and loss is in exactly one of them, under the layer that decided it: transport
-// (connections, requests, frames), engine (sessions), event, recovery, and instance. Reasons that did not occur are missing.
+// (connections, requests, frames), engine (sessions), rule, event, recovery, and instance. Reasons that did not occur are missing.
 type Stats struct {
-	Refused map[string]uint64 // "layer.reason": connections, requests, frames, events and recoveries that were not accepted
-	Dropped map[string]uint64 // "layer.reason": accepted events that did not reach one of their receivers
-	Ended   map[string]uint64 // sessions, by reason: "ping_timeout", "forced_close" (bytes that are no packet), …
+	Refused  map[string]uint64 // "layer.reason": connections, requests, frames, events and recoveries that were not accepted
+	Dropped  map[string]uint64 // "layer.reason": accepted events that did not reach one of their receivers, or that a rule dropped
+	Ended    map[string]uint64 // sessions, by reason: "ping_timeout", "forced_close" (bytes that are no packet), …
+	Delivery broadcast.Stats   // of all namespaces together; its Started and Seq are of no use
+	Ingest   ingest.Stats
+	Journal  *journal.Stats // nil without one
 }
 
 func newStats() Stats {
@@ -53,6 +76,9 @@ func (in *Instance) Stats() Stats {
 	s := newStats()
 	for r, name := range refusedNames {
 		note(s.Refused, "instance."+name, in.counts.refused[r].Load())
+	}
+	for _, r := range rule.Reasons() {
+		note(s.Dropped, "rule."+r.String(), in.counts.dropped[r].Load())
 	}
 	for name, n := range in.http.Stats().Refused {
 		note(s.Refused, "transport."+name, n)
@@ -68,6 +94,11 @@ func (in *Instance) Stats() Stats {
 	note(s.Dropped, "engine.slow", engine.Slow)
 	note(s.Dropped, "engine.discarded", engine.Discarded)
 	note(s.Refused, "engine.upgrade_unfinished", engine.Unfinished)
+	s.Ingest = in.posts.Stats()
+	if l := in.ledger.Load(); l != nil {
+		st := l.log.Stats()
+		s.Journal = &st
+	}
 	in.spaces.collect(&s)
 	return s
 }
@@ -77,12 +108,17 @@ func (s *Stats) add(b broadcast.Stats) {
 	note(s.Refused, "event.outbox_full", b.Refused.Full)
 	note(s.Refused, "event.not_running", b.Refused.NotRunning)
 	note(s.Refused, "event.invalid", b.Refused.Invalid)
+	note(s.Refused, "event.degraded", b.Refused.Degraded)
+	note(s.Dropped, "recovery.lost", b.Recovery.Lost)
+	note(s.Dropped, "recovery.expired", b.Recovery.Expired)
+	note(s.Dropped, "recovery.evicted", b.Recovery.Evicted)
 	for reason, n := range b.Dropped {
 		note(s.Dropped, "event."+reason, n)
 	}
 	for reason, n := range b.Recovery.Refused {
 		note(s.Refused, "recovery."+reason, n)
 	}
+	s.Delivery.Merge(b)
 }
 
 // merge puts in what was collected before.
@@ -93,6 +129,7 @@ func (s *Stats) merge(old *Stats) {
 	for reason, n := range old.Dropped {
 		note(s.Dropped, reason, n)
 	}
+	s.Delivery.Merge(old.Delivery)
 }
 
 func note(m map[string]uint64, reason string, n uint64) {

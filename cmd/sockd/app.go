@@ -24,11 +24,13 @@ func run(ctx context.Context, words []string, stdout, stderr io.Writer) int {
 
 func newApp(stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
-		Name:            "sockd",
-		Usage:           "a fleet of Socket.IO servers, declared in one file",
-		UsageText:       "sockd [global options] command [options] [arguments]",
-		Flags:           globalFlags(),
-		Commands:        []*cli.Command{fleetCommand(), configCommand(), versionCommand()},
+		Name:      "sockd",
+		Usage:     "a fleet of Socket.IO servers, declared in one file",
+		UsageText: "sockd [global options] command [options] [arguments]",
+		Flags:     globalFlags(),
+		Commands: []*cli.Command{
+			fleetCommand(), configCommand(), workerCommand(), snippetCommand(), doctorCommand(), completionCommand(), manCommand(), versionCommand(),
+		},
 		HideVersion:     true, // --version is a global flag of ours, since cli's takes -v
 		HideHelpCommand: true, // arrange understands the word help on every level
 		Writer:          stdout,
@@ -40,8 +42,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "read `FILE` instead of the nearest sockd.toml", EnvVars: []string{"SOCKD_CONFIG"}},
-		&cli.StringFlag{Name: "state-dir", Usage: "keep lock and control socket in `DIR`", EnvVars: []string{"SOCKD_STATE_DIR"}},
+		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "read `FILE` instead of the nearest sockd.toml", EnvVars: []string{"SOCKD_CONFIG"}, TakesFile: true},
+		&cli.StringFlag{Name: "state-dir", Usage: "keep lock and control socket in `DIR`", EnvVars: []string{"SOCKD_STATE_DIR"}, TakesFile: true},
 		boolFlag("json", "print JSON for programs"),
 		boolFlag("no-color", "print without colours"),
 		boolFlag("quiet", "log warnings and errors only", "q"),

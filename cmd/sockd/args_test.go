@@ -70,9 +70,9 @@ func TestArrange(t *testing.T) {
 func TestArrangeRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, in, want string }{
-		{"no command", "", `"sockd" needs a command: fleet, config, version, emit`},
+		{"no command", "", `"sockd" needs a command: fleet, config, `},
 		{"only global flags", "-v --json", `"sockd" needs a command`},
-		{"a group alone", "fleet", `"sockd fleet" needs a command: run, status, reload`},
+		{"a group alone", "fleet", `"sockd fleet" needs a command: run, start, stop, restart`},
 		{"a group and the double dash", "fleet -- status", `"sockd fleet" needs a command`},
 		{"an unknown command", "flet status", `unknown command "flet", did you mean "fleet"?`},
 		{"an unknown command of a group", "fleet stauts", `unknown command "fleet stauts", did you mean "status"?`},

@@ -12,9 +12,12 @@ import (
 )
 
 func configCommand() *cli.Command {
-	return commandGroup("config", "check the file, and show what it means",
+	return commandGroup("config", "check the file, write one, and show what it means",
 		&cli.Command{Name: "check", Usage: "report every mistake in the file", Before: noArguments, Action: configCheck},
 		&cli.Command{Name: "show", Usage: "print the file with everything that it leaves out", Before: noArguments, Action: configShow},
+		initCommand(),
+		schemaCommand(),
+		explainCommand(),
 	)
 }
 
@@ -29,7 +32,7 @@ func load(c *cli.Context) (*config.Config, error) {
 			file = near
 		}
 	}
-	return config.Load(file)
+	return fleet.Load(file)
 }
 
 // loadChecked goes as far as a reload does before it opens anything.

@@ -16,7 +16,7 @@ import (
 
 func fleetCommand() *cli.Command {
 	return commandGroup("fleet", "run the servers of a file, and look after them",
-		runCommand(), statusCommand(), reloadCommand())
+		runCommand(), startCommand(), stopCommand(), restartCommand(), reloadCommand(), statusCommand(), logsCommand(), waitCommand())
 }
 
 // daemon finds the daemon of the file that c means, which need not exist any more.

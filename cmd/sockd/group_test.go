@@ -85,7 +85,7 @@ func TestPollingOnlyIsLoggedOnce(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		trouble, ended := make(chan error, 1), make(chan error, 1)
 		var out bytes.Buffer
-		log := newLog(&out, true, nil)
+		log := newLog(&out, true, nil, nil)
 		go func() { ended <- reloads(ctx, fleet.New(fleet.Options{}), triggers{trouble: trouble}, log.Logger) }()
 		<-time.After(time.Minute)
 		for range 2 {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -16,10 +18,15 @@ const lockName = "lock"
 // lockVersion is the format of the lock file's content.
 const lockVersion = 1
 
-// owner is the content of the lock file: a hint for messages, never the basis of a decision.
+// handover is for how long a lock may be taken because somebody looks whether it is free, see [held].
+const handover = 250 * time.Millisecond
+
+// owner is the content of the lock file: who has taken the lock last. It is a hint for messages; only together with a lock that is held, and
+// once [owner.verified], is it the basis of a signal.
 type owner struct {
 	Version int `json:"version"`
 	PID     int `json:"pid"`
+	identity
 }
 
 // hold is a state folder that this process owns until release.
@@ -35,13 +42,19 @@ func acquire(p place) (*hold, error) {
 		return nil, err
 	}
 	l := flock.New(p.lock, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
-	ok, err := l.TryLock()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), handover)
+	defer cancel()
+	ok, err := l.TryLockContext(ctx, 10*time.Millisecond)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("lock %s: %w", p.lock, err)
 	}
 	if !ok {
 		l.Close()
 		return nil, &exitError{exitOwned, fmt.Errorf("another daemon%s owns the state folder %s", ownerOf(p.lock), p.dir)}
+	}
+	if last, ok := readOwner(p.lock); ok && last.Version > lockVersion {
+		l.Close()
+		return nil, fmt.Errorf("lock %s: written by a newer sockd (format %d) than this one (format %d)", p.lock, last.Version, lockVersion)
 	}
 	h := &hold{place: p, lock: l}
 	if err := h.sign(); err != nil {
@@ -51,7 +64,7 @@ func acquire(p place) (*hold, error) {
 }
 
 func (h *hold) sign() error {
-	line, err := json.Marshal(owner{Version: lockVersion, PID: os.Getpid()})
+	line, err := json.Marshal(owner{Version: lockVersion, PID: os.Getpid(), identity: identityOf(os.Getpid())})
 	if err != nil {
 		return err
 	}
@@ -60,12 +73,46 @@ func (h *hold) sign() error {
 
 // ownerOf is " (pid 4211)", or empty when the lock file does not tell.
 func ownerOf(lock string) string {
-	var o owner
-	data, err := os.ReadFile(lock)
-	if err != nil || json.Unmarshal(data, &o) != nil || o.Version != lockVersion || o.PID <= 0 {
+	o, ok := readOwner(lock)
+	if !ok || o.PID <= 0 {
 		return ""
 	}
 	return fmt.Sprintf(" (pid %d)", o.PID)
+}
+
+// readOwner returns what the lock file says; false if it says nothing.
+func readOwner(lock string) (o owner, ok bool) {
+	data, err := os.ReadFile(lock)
+	return o, err == nil && json.Unmarshal(data, &o) == nil && o.Version > 0
+}
+
+// held reports whether a daemon has the lock, by taking a shared one for a moment. It creates nothing.
+func held(lock string) (bool, error) {
+	l := flock.New(lock, flock.SetFlag(os.O_RDONLY))
+	free, err := l.TryRLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lock %s: %w", lock, err)
+	}
+	return !free, l.Close()
+}
+
+// released waits until nobody has the lock: that, and not an answer of the process table, says that a daemon is gone.
+func released(ctx context.Context, lock string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if taken, err := held(lock); !taken || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // listen opens the control socket. What a killed daemon left there is removed first: the lock says that nobody uses it.

@@ -14,15 +14,24 @@ type liveLog struct {
 	*slog.Logger
 	level    *slog.LevelVar
 	json     *atomic.Bool
+	file     *logFile // nil = none
 	terminal bool
 	forced   *slog.Level // by -q or -v; beats the file
 }
 
-// newLog writes to w, at level info until apply is called, as text if terminal is true.
-func newLog(w io.Writer, terminal bool, forced *slog.Level) *liveLog {
-	l := &liveLog{level: new(slog.LevelVar), json: new(atomic.Bool), terminal: terminal, forced: forced}
+// newLog writes to w, at level info until apply is called, as text if terminal is true, and to file, always as JSON so that `fleet logs` can
+// tell instances apart. Either may be nil.
+func newLog(w io.Writer, terminal bool, file *logFile, forced *slog.Level) *liveLog {
+	l := &liveLog{level: new(slog.LevelVar), json: new(atomic.Bool), file: file, terminal: terminal, forced: forced}
 	o := &slog.HandlerOptions{Level: l.level}
-	l.Logger = slog.New(&eitherHandler{text: slog.NewTextHandler(w, o), json: slog.NewJSONHandler(w, o), asJSON: l.json})
+	var handlers []slog.Handler
+	if w != nil {
+		handlers = append(handlers, &eitherHandler{text: slog.NewTextHandler(w, o), json: slog.NewJSONHandler(w, o), asJSON: l.json})
+	}
+	if file != nil {
+		handlers = append(handlers, slog.NewJSONHandler(file, o))
+	}
+	l.Logger = slog.New(slog.NewMultiHandler(handlers...))
 	l.apply(config.Log{Level: "info", Format: "auto"})
 	return l
 }
@@ -30,6 +39,9 @@ func newLog(w io.Writer, terminal bool, forced *slog.Level) *liveLog {
 // apply takes effect with the next record, also for loggers that were derived before.
 func (l *liveLog) apply(c config.Log) {
 	l.json.Store(c.Format == "json" || c.Format == "auto" && !l.terminal)
+	if l.file != nil {
+		l.file.limit(int64(c.MaxSize), c.Keep)
+	}
 	if l.forced != nil {
 		l.level.Set(*l.forced)
 		return

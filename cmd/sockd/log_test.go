@@ -29,7 +29,7 @@ func TestLogFollowsTheFile(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			l := newLog(&out, tt.terminal, tt.forced)
+			l := newLog(&out, tt.terminal, nil, tt.forced)
 			derived := l.With("instance", "chat") // made before the file is known
 			l.apply(tt.config)
 			derived.Debug("one")

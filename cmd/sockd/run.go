@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -25,61 +25,83 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "run the fleet in the foreground",
 		Description: "SIGHUP reads the file again, SIGTERM or an interrupt drains and stops, a second interrupt stops at once.",
+		Flags:       []cli.Flag{lastGoodFlag(), heraldFlag()},
 		Before:      noArguments,
 		Action:      runFleet,
 	}
 }
 
+// process is what a daemon has before it serves: everything in it can fail without anybody noticing.
+type process struct {
+	place
+	held        *hold
+	log         *liveLog
+	signals     signals
+	herald      *herald        // nil in the foreground
+	first, boot *config.Config // see firstRevision
+}
+
 // runFleet is the daemon, from the first signal handler to the last released lock.
 func runFleet(c *cli.Context) (err error) {
-	hup := make(chan os.Signal, 1) // before anything else: a HUP that comes early must not end the process
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	stop := make(chan os.Signal, 2)
-	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
-	defer signal.Stop(stop)
-
-	_, isTerminal := terminal(c.App.ErrWriter)
-	log := newLog(c.App.ErrWriter, isTerminal, logLevel(c))
-	first, err := loadChecked(c)
-	if err != nil {
-		return invalid(err)
-	}
-	log.apply(first.Log)
-
-	p, err := here().locate(c.String("state-dir"), first.Path)
-	if err != nil {
+	d := &process{signals: catchSignals()} // before anything else: a HUP that comes early must not end the process
+	defer d.signals.release()
+	if d.herald, err = newHerald(c); err != nil {
 		return err
 	}
-	held, err := acquire(p)
-	if err != nil {
+	defer func() { d.herald.ended(err) }()
+	if d.first, d.boot, err = firstRevision(c); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, held.release()) }()
+	if d.place, err = here().locate(c.String("state-dir"), d.first.Path); err != nil {
+		return err
+	}
+	if d.held, err = acquire(d.place); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.held.release()) }()
+	if d.log, err = daemonLog(c, d.place, d.herald); err != nil {
+		return err
+	}
+	defer d.log.file.Close()
+	d.log.apply(d.first.Log)
+	if mountedAlone(d.first.Path) {
+		d.log.Warn("file is mounted alone, an edit that replaces it is not seen", "reason", mountRemedy)
+	}
+	return d.serve(c.Context)
+}
+
+// serve runs the fleet and those that look after it, until a signal, an operator or a fault ends them.
+func (d *process) serve(ctx context.Context) error {
 	maxFiles, err := raiseFileLimit()
 	if err != nil {
 		return err
 	}
-
 	watcher, err := watch.New(quietTime)
 	if err != nil {
 		return err
 	}
+	keep := newKeeper(d.place, d.log.Logger)
 	f := fleet.New(fleet.Options{
-		Load:     loadWatched(first, watcher),
-		Log:      log.Logger,
+		Load:     loadWatched(d.first, watcher),
+		Boot:     d.boot,
+		Log:      d.log.Logger,
 		MaxFiles: maxFiles,
-		Applied:  applied(log, watcher),
+		Applied: func(cfg *config.Config) {
+			d.log.apply(cfg.Log)
+			watcher.SetMode(cfg.Fleet.Watch)
+			keep.applied(cfg)
+			d.herald.up()
+		},
 		Version:  version,
-		StateDir: p.dir,
+		StateDir: d.place.dir,
 	})
-	socket, err := held.listen()
+	socket, err := d.held.listen()
 	if err != nil {
 		return err
 	}
 	defer socket.Close() // also when nobody is waited for
 
-	fleetCtx, drain := context.WithCancel(c.Context)
+	fleetCtx, drain := context.WithCancel(ctx)
 	defer drain()
 	var g group
 	g.add(func(ctx context.Context) error {
@@ -88,19 +110,60 @@ func runFleet(c *cli.Context) (err error) {
 	})
 	g.add(func(ctx context.Context) error { return control.Serve(ctx, socket, f) })
 	g.add(watcher.Run)
-	g.add(func(ctx context.Context) error { return settle(ctx, f) })
+	g.add(keep.run)
+	g.add(func(ctx context.Context) error { return settle(ctx, f, d.herald) })
 	g.add(func(ctx context.Context) error {
-		return reloads(ctx, f, triggers{hup, watcher.C(), watcher.Trouble()}, log.Logger)
+		return reloads(ctx, f, triggers{d.signals.hup, watcher.C(), watcher.Trouble()}, d.log.Logger)
 	})
-	g.add(func(ctx context.Context) error { return stops(ctx, stop, drain, log.Logger) })
-	return g.run(c.Context)
+	g.add(func(ctx context.Context) error { return stops(ctx, d.signals.stop, drain, d.log.Logger) })
+	return g.run(ctx)
+}
+
+// signals are those that the daemon lives by.
+type signals struct{ hup, stop chan os.Signal }
+
+func catchSignals() signals {
+	s := signals{hup: make(chan os.Signal, 1), stop: make(chan os.Signal, 2)}
+	signal.Notify(s.hup, syscall.SIGHUP)
+	signal.Notify(s.stop, syscall.SIGINT, syscall.SIGTERM)
+	return s
+}
+
+func (s signals) release() {
+	signal.Stop(s.hup)
+	signal.Stop(s.stop)
+}
+
+// daemonLog writes to the state folder and, in the foreground, to stderr.
+func daemonLog(c *cli.Context, p place, h *herald) (*liveLog, error) {
+	file, err := openLog(p.log)
+	if err != nil {
+		return nil, err
+	}
+	var stderr io.Writer
+	if h == nil {
+		stderr = c.App.ErrWriter
+	}
+	file.turned = func() { crashInto(p.log) }
+	_, isTerminal := terminal(c.App.ErrWriter)
+	return newLog(stderr, isTerminal, file, logLevel(c)), nil
+}
+
+// crashInto has the last words of a crash in the current log file too: stderr leads to the file that was current at the start.
+func crashInto(path string) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_ = debug.SetCrashOutput(f, debug.CrashOptions{}) // which keeps a copy of the descriptor
 }
 
 // loadWatched reads the file at first.Path, and has the watcher look at everything that it consists of. After a fault that is
 // what could heal it: a file that was missing, a folder that an include names.
 func loadWatched(first *config.Config, w *watch.Watcher) func() (*config.Config, error) {
 	return func() (*config.Config, error) {
-		cfg, err := config.Load(first.Path)
+		cfg, err := fleet.Load(first.Path)
 		var faults *config.Errors
 		if errors.As(err, &faults) {
 			_ = w.Set(faults.Watch) // cannot fail: the paths are absolute
@@ -111,65 +174,15 @@ func loadWatched(first *config.Config, w *watch.Watcher) func() (*config.Config,
 	}
 }
 
-// applied takes over what of a new revision concerns the process itself.
-func applied(log *liveLog, w *watch.Watcher) func(*config.Config) {
-	return func(cfg *config.Config) {
-		log.apply(cfg.Log)
-		w.SetMode(cfg.Fleet.Watch)
-	}
-}
-
-// settle returns the memory that the start has used up, hundreds of instances at once, to the system.
-func settle(ctx context.Context, f *fleet.Fleet) error {
+// settle tells who has started the daemon that every instance is ready or has failed once, and returns the memory that the start has used up,
+// hundreds of instances at once, to the system.
+func settle(ctx context.Context, f *fleet.Fleet, h *herald) error {
 	select {
 	case <-f.Settled():
+		h.ready()
 		debug.FreeOSMemory()
 	case <-ctx.Done():
 	}
 	<-ctx.Done()
 	return nil
 }
-
-// triggers are what makes the fleet read its file.
-type triggers struct {
-	hup     <-chan os.Signal
-	edits   <-chan struct{}
-	trouble <-chan error // why there may be no edits in time
-}
-
-// reloads has the fleet read its file after each HUP and each edit. The fleet logs what becomes of it. That the system tells of no edits is
-// said once.
-func reloads(ctx context.Context, f *fleet.Fleet, on triggers, log *slog.Logger) error {
-	for {
-		select {
-		case s := <-on.hup:
-			received(log, s)
-			_, _ = f.Reload(ctx, control.ReloadOptions{}) // an error only tells that the fleet is stopping
-		case <-on.edits:
-			_, _ = f.Changed(ctx)
-		case err := <-on.trouble:
-			log.Warn("files are watched by polling only", "err", err)
-			on.trouble = nil
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// stops drains the fleet at the first signal. A second interrupt does not wait.
-func stops(ctx context.Context, signals <-chan os.Signal, drain context.CancelFunc, log *slog.Logger) error {
-	for stopping := false; ; stopping = true {
-		select {
-		case s := <-signals:
-			received(log, s)
-			if stopping && s == syscall.SIGINT {
-				return errAtOnce
-			}
-			drain()
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func received(log *slog.Logger, s os.Signal) { log.Info("signal received", "reason", s.String()) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -39,7 +40,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/conf")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
-			e.Setenv("GORACE", "atexit_sleep_ms=0")   // the race detector's default is a second for each command
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector's default is a second for each command
+			e.Defer(func() { endDaemons(e.WorkDir) })
 			return os.Mkdir(e.WorkDir+"/.git", 0o700) // the lookup of sockd.toml ends here
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -54,8 +56,18 @@ func TestScripts(t *testing.T) {
 			"clients": openClients,
 			"signal":  signalDaemon,
 			"mode":    mode,
+			"freeze":  freeze,
+			"thaw":    thaw,
 		},
 	})
+}
+
+// endDaemons ends those in the background that a transcript has left behind.
+func endDaemons(dir string) {
+	sockets, _ := filepath.Glob(filepath.Join(dir, "st", "sockd", "*", "control.sock"))
+	for _, s := range sockets {
+		_ = control.Dial(s).Shutdown(context.Background()) // nobody listens on most of them
+	}
 }
 
 // exits CODE COMMAND…: the command ends with this code.
@@ -153,17 +165,31 @@ func empty(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// absent GLOB: nothing matches.
-func absent(ts *testscript.TestScript, _ bool, args []string) {
-	if found, _ := filepath.Glob(ts.MkAbs(args[0])); len(found) > 0 {
-		ts.Fatalf("there are %v", found)
+// absent GLOB: nothing matches; "! absent": something does.
+func absent(ts *testscript.TestScript, neg bool, args []string) {
+	if found, _ := filepath.Glob(ts.MkAbs(args[0])); len(found) > 0 != neg {
+		ts.Fatalf("%s: there are %v", args[0], found)
 	}
 }
 
-// signal NAME: sends TERM, INT or HUP to the daemon of the working directory. testscript's own kill knows only INT and KILL.
+// signal NAME: sends TERM, INT, HUP or KILL to the daemon of the working directory. testscript's own kill knows only INT and KILL.
 func signalDaemon(ts *testscript.TestScript, _ bool, args []string) {
-	names := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP}
+	names := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	ts.Check(syscall.Kill(status(ts).Fleet.PID, names[args[0]]))
+}
+
+// freeze and thaw stop the daemon of the working directory without asking it, and let it go on.
+func freeze(ts *testscript.TestScript, _ bool, _ []string) {
+	pid := status(ts).Fleet.PID
+	ts.Setenv("FROZEN", strconv.Itoa(pid))
+	ts.Check(syscall.Kill(pid, syscall.SIGSTOP))
+	ts.Defer(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+}
+
+func thaw(ts *testscript.TestScript, _ bool, _ []string) {
+	pid, err := strconv.Atoi(ts.Getenv("FROZEN"))
+	ts.Check(err)
+	ts.Check(syscall.Kill(pid, syscall.SIGCONT))
 }
 
 // status asks the daemon of the working directory.

@@ -15,6 +15,7 @@ const maxSocketPath = 100
 type place struct {
 	dir    string   // the state folder
 	lock   string   // in dir
+	log    string   // in dir, of the daemon
 	socket string   // in dir, unless the path would be too long
 	shared []string // folders under a temporary folder that have to be ours alone before anything in them is trusted
 }
@@ -43,6 +44,7 @@ func (s surroundings) locate(explicit, file string) (place, error) {
 		p.shared = shared
 	}
 	p.lock = filepath.Join(p.dir, lockName)
+	p.log = filepath.Join(p.dir, logName)
 	p.socket = filepath.Join(p.dir, "control.sock")
 	if len(p.socket) > maxSocketPath {
 		var folder string

@@ -101,6 +101,9 @@ func refused(status string, body []byte) error {
 	if json.Unmarshal(body, &e) != nil || e.Error.Message == "" {
 		return fmt.Errorf("daemon answered %s", status)
 	}
+	if e.Error.Code == codeUnknown {
+		return &remoteError{e.Error.Message, ErrUnknown}
+	}
 	return errors.New(e.Error.Message)
 }
 

@@ -24,6 +24,34 @@ type backend struct {
 	err    error
 	asked  chan control.ReloadOptions
 	block  bool
+	orders chan string // what instances were asked for
+}
+
+func (b *backend) order(ctx context.Context, what string, names []string) error {
+	if b.orders != nil {
+		b.orders <- what + " " + strings.Join(names, ",")
+	}
+	if b.block {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return b.err
+}
+
+func (b *backend) Start(ctx context.Context, names []string) error {
+	return b.order(ctx, "start", names)
+}
+
+func (b *backend) Stop(ctx context.Context, names []string) error { return b.order(ctx, "stop", names) }
+
+func (b *backend) Restart(ctx context.Context, names []string) error {
+	return b.order(ctx, "restart", names)
+}
+
+func (b *backend) Shutdown() { _ = b.order(context.Background(), "shutdown", nil) }
+
+func (b *backend) Wait(ctx context.Context, names []string, goal control.Goal) (control.Status, error) {
+	return b.status, b.order(ctx, "wait for "+string(goal), names)
 }
 
 func (b *backend) Status() control.Status { return b.status }

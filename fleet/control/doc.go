@@ -22,12 +22,17 @@
 //
 //	GET  /v1/status   → 200 {"status": Status, "detail": …}
 //	POST /v1/reload   ReloadOptions → 200 Report, whatever its outcome
-//	any error         → 4xx or 5xx {"error": {"message": …}}
+//	POST /v1/start    {"names": […]} → 200 {}; as are /v1/stop and /v1/restart, none of which waits
+//	POST /v1/wait     {"names": […], "goal": ready | settled | stopped} → 200, as /v1/status, when it is reached
+//	POST /v1/shutdown → 200 {}, then the daemon drains and ends
+//	any error         → 4xx or 5xx {"error": {"message": …, "code": …}}; the code unknown_instance is [ErrUnknown]
 //
 // Each request and each answer carries the header Sockd-Control with the number of the protocol that the sender speaks. A
 // daemon refuses a client that is newer than itself, and a client recognises a daemon that is older, both in one
 // sentence. The figures that the table shows and `--json` does not (rates, ages) travel beside the status, so that the
 // documented JSON stays exactly as it is.
+//
+// Names are exact: globs and mistyped names are the command line's affair, which has them resolved against a status first.
 //
 // Access is a matter of the file system: the socket's folder is 0700 and the socket 0600. There is no other check.
 //

@@ -58,12 +58,13 @@ func handler(b Backend) http.Handler {
 		}
 		report, err := b.Reload(r.Context(), o)
 		if err != nil {
-			return &httpError{http.StatusServiceUnavailable, err.Error()}
+			return &httpError{status: http.StatusServiceUnavailable, message: err.Error()}
 		}
 		return writeJSON(w, http.StatusOK, report)
 	}))
+	routeOrders(mux, b)
 	mux.Handle("/", endpoint(func(_ http.ResponseWriter, r *http.Request) error {
-		return &httpError{http.StatusNotFound, "no such request: " + r.Method + " " + r.URL.Path}
+		return &httpError{status: http.StatusNotFound, message: "no such request: " + r.Method + " " + r.URL.Path}
 	}))
 	return mux
 }
@@ -72,6 +73,7 @@ func handler(b Backend) http.Handler {
 type httpError struct {
 	status  int
 	message string
+	code    string // empty unless a client tells it apart
 }
 
 func (e *httpError) Error() string { return e.message }
@@ -89,11 +91,11 @@ func (f endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, known := http.StatusInternalServerError, (*httpError)(nil)
-	if errors.As(err, &known) {
-		status = known.status
-	}
 	var body errorBody
 	body.Error.Message = err.Error()
+	if errors.As(err, &known) {
+		status, body.Error.Code = known.status, known.code
+	}
 	writeJSON(w, status, body) // fails only when the operator has gone
 }
 
@@ -104,10 +106,10 @@ func checkVersion(r *http.Request) error {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 {
-		return &httpError{http.StatusBadRequest, "header " + versionHeader + ": not a version: " + strconv.Quote(v)}
+		return &httpError{status: http.StatusBadRequest, message: "header " + versionHeader + ": not a version: " + strconv.Quote(v)}
 	}
 	if n > protocolVersion {
-		return &httpError{http.StatusUpgradeRequired, olderDaemon(protocolVersion, n)}
+		return &httpError{status: http.StatusUpgradeRequired, message: olderDaemon(protocolVersion, n)}
 	}
 	return nil
 }
@@ -121,7 +123,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
-		return &httpError{http.StatusBadRequest, "request body: " + err.Error()}
+		return &httpError{status: http.StatusBadRequest, message: "request body: " + err.Error()}
 	}
 	return nil
 }

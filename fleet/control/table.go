@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ const (
 	colName = iota
 	colState
 	colAddress
+	colPath
+	colReady
 	colClients
 	colRooms
 	colIn
@@ -34,10 +37,13 @@ const (
 	columns
 )
 
-var header = [columns]string{"NAME", "STATE", "ADDRESS", "CLIENTS", "ROOMS", "IN/s", "OUT/s", "RETRY", "WORKER", "UPTIME", "RESTARTS", "NOTE"}
+var header = [columns]string{"NAME", "STATE", "ADDRESS", "PATH", "READY", "CLIENTS", "ROOMS", "IN/s", "OUT/s", "RETRY", "WORKER", "UPTIME", "RESTARTS", "NOTE"}
 
 // rightAligned are the columns of figures.
-var rightAligned = [columns]bool{colClients: true, colRooms: true, colIn: true, colOut: true, colRetry: true, colUptime: true, colRestarts: true}
+var rightAligned = [columns]bool{colReady: true, colClients: true, colRooms: true, colIn: true, colOut: true, colRetry: true, colUptime: true, colRestarts: true}
+
+// wideOnly are the columns that only a table of any width has room for.
+var wideOnly = []int{colPath, colReady}
 
 // droppable are the columns that a table which is too wide does without, in this order, when none of its rows has anything there.
 var droppable = []int{colWorker, colRetry, colRooms, colRestarts, colOut, colIn, colUptime, colNote}
@@ -146,7 +152,7 @@ func cutNotes(list []InstanceStatus, width int) []string {
 
 func row(in InstanceStatus) [columns]string {
 	r := [columns]string{
-		colName: in.Name, colState: in.State, colAddress: in.Address,
+		colName: in.Name, colState: in.State, colAddress: in.Address, colPath: in.Path, colReady: none,
 		colClients: none, colRooms: none, colIn: none, colOut: none, colRetry: none,
 		colWorker: none, colUptime: none,
 		colRestarts: count(float64(in.Restarts)), colNote: in.Note,
@@ -156,6 +162,9 @@ func row(in InstanceStatus) [columns]string {
 		r[colIn], r[colOut] = count(in.RateIn), count(in.RateOut)
 		r[colRetry] = count(float64(in.RetryQueue))
 		r[colUptime] = age(seconds(in.UptimeS))
+	}
+	if in.ReadyMS > 0 {
+		r[colReady] = millis(in.ReadyMS)
 	}
 	if wk := in.Worker; wk != nil {
 		r[colWorker] = strings.TrimSpace(wk.State + " " + runtimeName(*wk))
@@ -185,6 +194,9 @@ func layout(rows [][columns]string, width int) [columns]int {
 	var widths [columns]int
 	total := -gap
 	for c := range widths {
+		if width != math.MaxInt && slices.Contains(wideOnly, c) {
+			continue
+		}
 		widths[c] = utf8.RuneCountInString(header[c])
 		for _, r := range rows {
 			widths[c] = max(widths[c], utf8.RuneCountInString(r[c]))

@@ -49,7 +49,7 @@ func example() control.Status {
 		Instances: []control.InstanceStatus{
 			{
 				Name: "api", State: "ready", Address: "127.0.0.1:3001", Port: 3001, Clients: 128, Rooms: 14, EventsIn: 4200, EventsOut: 91000,
-				ReadyMS: 3.25, UptimeS: 51 * 3600, RateIn: 42, RateOut: 910,
+				ReadyMS: 3.25, UptimeS: 51 * 3600, RateIn: 42, RateOut: 910, Path: "/socket.io/",
 				Worker: &control.WorkerStatus{State: "ready", Interpreter: "/home/ann/dev/.venv/bin/python", Version: "3.12.4", Rule: ".venv", PID: 4300},
 			},
 			{Name: "shop", State: "backoff", Address: "127.0.0.1:3003", Port: 3003, Restarts: 5, Note: "port 3003 in use by pid 911 (node)"},

@@ -8,8 +8,9 @@ import (
 // Schema is the version of [Status] as JSON.
 const Schema = 1
 
-// Backend is what answers an operator. Both methods are called from many goroutines at once; *fleet.Fleet satisfies it.
+// Backend is what answers an operator. Its methods are called from many goroutines at once; *fleet.Fleet satisfies it.
 type Backend interface {
+	Operator
 	// Status never blocks.
 	Status() Status
 	// Reload reads the file anew and returns when the edit has been applied or refused. A refusal is a [Report], not an
@@ -85,6 +86,7 @@ type InstanceStatus struct {
 
 	RateIn  float64 `json:"-"`
 	RateOut float64 `json:"-"`
+	Path    string  `json:"-"` // of its Engine.IO endpoint, for the wide table
 }
 
 // WorkerStatus is the process that an instance hands events to.

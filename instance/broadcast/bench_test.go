@@ -14,9 +14,13 @@ import (
 )
 
 // publishing is a broadcaster without clients, and an event to relay.
-func publishing(b *testing.B, o broadcast.Options) (*broadcast.Broadcaster, broadcast.Event) {
+func publishing(b testing.TB, o broadcast.Options) (*broadcast.Broadcaster, broadcast.Event) {
 	b.Helper()
-	ns := socketio.NewServer(socketio.Options{}).Of("/")
+	return publishingIn(b, socketio.NewServer(socketio.Options{}).Of("/"), o)
+}
+
+func publishingIn(b testing.TB, ns *socketio.Namespace, o broadcast.Options) (*broadcast.Broadcaster, broadcast.Event) {
+	b.Helper()
 	pool := lane.New(ns.Shards(), 0, nil)
 	o.Depth, o.Bytes = 1<<20, 1<<30
 	bc := broadcast.New(proof(time.Now()), ns, pool, o)

@@ -21,44 +21,6 @@ var (
 // Proof shows that event loops dispatch. Only *transport.Proof implements it outside of tests.
 type Proof interface{ ProvenAt() time.Time }
 
-// errStale means that a packet was encoded for another length of its offset than it is to have.
-var errStale = errors.New("broadcast: encoded too early")
-
-// Options of a [Broadcaster]. The zero value works.
-type Options struct {
-	Depth int // events that may wait in one lane's outbox, 8192
-	Bytes int // bytes of encoded events that may wait in one lane's outbox, 64 MiB; a single event may exceed it
-
-	Window   time.Duration // for how long a client that lost its connection can come back; 0 = connection state recovery is off
-	Sessions int           // how many such clients are remembered, 10000; beyond that the one whose time is over first is forgotten
-	History  History       // what is kept for them; unused without Window
-	Crowded  func() bool   // asked before a client is sent what it missed: true = it starts anew, so much waits already; nil = never
-}
-
-func (o Options) withDefaults() Options {
-	if o.Depth <= 0 {
-		o.Depth = 8192
-	}
-	if o.Bytes <= 0 {
-		o.Bytes = 64 << 20
-	}
-	if o.Sessions <= 0 {
-		o.Sessions = 10000
-	}
-	o.Window = max(o.Window, 0)
-	o.History = o.History.withDefaults()
-	return o
-}
-
-// Event is something to publish. Either Relay or Name is set.
-type Event struct {
-	Relay    *socketio.Event   // a received event to pass on as it is; borrowed for the call
-	Name     string            // the event's name; with Relay, "" keeps the received one
-	Args     []any             // see [socketio.Namespace.Prepare]; unused with Relay
-	To       socketio.Selector // who gets it; its slices are kept and must not be changed afterwards
-	Volatile bool              // dropped for a client that cannot take it now
-}
-
 // Broadcaster orders and delivers the events of one namespace. Make one with [New].
 type Broadcaster struct {
 	ns    *socketio.Namespace
@@ -72,17 +34,26 @@ type Broadcaster struct {
 	width atomic.Int32  // digits of the number that the next event most likely gets; written under mu
 	wake  chan struct{} // holds a token when the clock should look again
 
+	journal  Journal // nil = none
 	sessions sessions
+	desk     desk
 
-	last atomic.Uint64 // seq, for sockets that join; written under mu
+	last atomic.Uint64 // the last event that was handed to the lanes, for sockets that join; written under mu
 
-	mu      sync.Mutex
-	closed  bool // Run is ending
-	recover bool // as Options.Window says
-	seq     uint64
-	lanes   []outbox
-	history history
-	emptied chan struct{} // made by Run when it ends; closed when no outbox holds anything
+	mu        sync.Mutex
+	closed    bool // Run is ending
+	recover   bool // as Options.Window says
+	seq       uint64
+	lanes     []outbox
+	writing   []entry // with a journal: what is not on disk yet
+	unwritten int     // bytes of it
+	history   history
+	stale     uint64        // when the history's floor gets there, positions are brought up to date
+	asked     bool          // the clock was told so
+	refreshed time.Duration // when they were
+	watchers  []*watcher
+	watched   uint          // watchers since New
+	emptied   chan struct{} // made by Run when it ends; closed when no outbox holds anything
 }
 
 // outbox is what waits for one lane, guarded by Broadcaster.mu.
@@ -92,6 +63,8 @@ type outbox struct {
 	bytes  int
 	queued bool // the lane has a job for it
 	job    func()
+
+	done atomic.Uint64 // the last event that the lane has delivered
 }
 
 type delivery struct {
@@ -99,6 +72,8 @@ type delivery struct {
 	packet   *socketio.Packet
 	to       socketio.Selector
 	volatile bool
+	unkept   bool
+	mail     *mail // of an acked event
 }
 
 // New returns a broadcaster for ns, whose shard k is served by lane k of pool. It takes events from now on, so a client may be let in before
@@ -115,28 +90,36 @@ func New(proof Proof, ns *socketio.Namespace, pool *lane.Pool, o Options) *Broad
 		b.lanes[k].job = func() { b.flush(k) }
 	}
 	b.width.Store(1)
+	b.sessions.b, b.desk.b = b, b
 	ns.Number(b.last.Load)
 	b.Configure(o)
+	if b.journal = o.Journal; b.journal != nil {
+		b.journal.Start(b.committed)
+	}
+	if o.Restored != nil {
+		b.restore(o.Restored)
+	}
 	return b
 }
 
-// Configure replaces the options; they hold for the next event. With a Window the namespace's lost sockets can come back from now on, and sessions that
-// are saved already keep the window they were saved with; without one they and the history are dropped. It must not be called by two goroutines at once.
+// Configure replaces the options; they hold for the next event and the next decision. With a Window the namespace's lost sockets can come back from
+// now on, and sessions that are saved already keep the window they were saved with; without one they are dropped. The history stays. It must not be
+// called by two goroutines at once.
 func (b *Broadcaster) Configure(o Options) {
 	o = o.withDefaults()
 	on := o.Window > 0
 	b.mu.Lock()
 	b.opts.Store(&o)
-	switch {
-	case on != b.recover:
-		b.history.reset(b.seq)
-		b.recover = on
-	case on:
-		b.history.prune(b.now(), &o.History)
+	if b.recover && !on {
+		b.history.replace(b.plain)
 	}
+	b.recover = on
+	b.history.prune(b.now(), &o.History)
 	b.mu.Unlock()
-	b.sessions.configure(&o)
-	if on {
+	for _, id := range b.sessions.configure(&o) {
+		b.forget(id)
+	}
+	if on || o.Replay > 0 {
 		b.ns.Recover(b)
 	} else {
 		b.ns.Recover(nil)
@@ -144,7 +127,21 @@ func (b *Broadcaster) Configure(o Options) {
 	b.signal()
 }
 
-// Run waits until ctx ends, then lets no more events in, waits until the lanes have taken what was accepted, and returns ctx's error. The pool must
+// plain returns a packet without the offset that it was sent with; the same if it cannot be read.
+func (b *Broadcaster) plain(p *socketio.Packet) *socketio.Packet {
+	name, payload, attachments, err := p.Event()
+	if err != nil {
+		return p
+	}
+	bare, err := b.ns.Relay(&socketio.Event{Name: name, Payload: payload, Attachments: attachments}, "")
+	if err != nil {
+		return p
+	}
+	return bare
+}
+
+// Run waits until ctx ends, then lets no more events in, waits until the lanes have taken what was accepted, and returns ctx's error. A
+// journal must go on until then. The pool must
 // not be stopped before Run has returned. It may be called once.
 func (b *Broadcaster) Run(ctx context.Context) error {
 	b.stats.started.Store(time.Now().UnixNano())
@@ -158,158 +155,16 @@ func (b *Broadcaster) Run(ctx context.Context) error {
 	b.signalEmpty()
 	b.mu.Unlock()
 	<-emptied
+	b.stopWaiting()
 	return ctx.Err()
 }
 
-// clock forgets what is over its time, until ctx ends.
-func (b *Broadcaster) clock(ctx context.Context) {
-	var alarm <-chan time.Time // of the last timer; nil while nothing is kept
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-b.wake:
-		case <-alarm:
-		}
-		alarm = nil
-		if next := b.tick(); next > 0 {
-			alarm = time.After(next)
-		}
-	}
-}
-
-// signalEmpty ends the wait of Run once every outbox is empty and no lane is at work; b.mu is held.
-func (b *Broadcaster) signalEmpty() {
-	if b.emptied == nil {
-		return
-	}
-	for i := range b.lanes {
-		if b.lanes[i].queued {
-			return
-		}
-	}
-	close(b.emptied)
-	b.emptied = nil
-}
-
-// Publish encodes e, gives it the next sequence number and queues it for every lane, or for none. It never blocks. done, which may be nil, is
-// called once, on any goroutine, with the number or the reason of the refusal; today always before Publish returns.
-func (b *Broadcaster) Publish(e Event, done func(seq uint64, err error)) {
-	seq, err := b.publish(e)
-	if err != nil {
-		b.stats.refuse(err)
-	}
-	if done != nil {
-		done(seq, err)
-	}
-}
-
-func (b *Broadcaster) publish(e Event) (uint64, error) {
-	for {
-		mark := ""
-		if b.opts.Load().Window > 0 && !e.Volatile {
-			mark = b.marks.all[b.width.Load()]
-		}
-		packet, err := b.encode(e, mark)
-		if err != nil {
-			return 0, err
-		}
-		if seq, err := b.order(delivery{packet: packet, to: e.To, volatile: e.Volatile}, mark); err != errStale {
-			return seq, err
-		}
-	}
-}
-
-// order gives an encoded event its number and puts it into the history and every outbox, or nowhere. A packet whose place for the offset does
-// not fit is stale: the number has got longer, or recovery was switched meanwhile.
-func (b *Broadcaster) order(d delivery, mark string) (uint64, error) {
+// Idle reports whether nobody would miss this broadcaster: no socket, no client that may come back, and nothing that is not acknowledged.
+func (b *Broadcaster) Idle() bool {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return 0, ErrNotRunning
-	}
-	d.seq = b.seq + 1
-	if kept := b.recover && !d.volatile; kept || mark != "" {
-		width := b.marks.width(d.seq)
-		b.width.Store(int32(width))
-		if kept == (mark == "") || mark != "" && mark != b.marks.all[width] {
-			return 0, errStale
-		}
-	}
-	if !b.room(d.packet.Len()) {
-		return 0, ErrFull
-	}
-	for k := range b.lanes {
-		o := &b.lanes[k]
-		if !o.queued {
-			if err := b.pool.Do(k, o.job); err != nil {
-				return 0, b.undo(k, err)
-			}
-			o.queued = true
-		}
-		o.queue = append(o.queue, d)
-		o.bytes += d.packet.Len()
-	}
-	b.seq = d.seq
-	b.last.Store(d.seq)
-	b.stats.accepted.Add(1)
-	if mark != "" {
-		b.keep(d)
-	}
-	return d.seq, nil
-}
-
-// keep writes the offset into the packet, which no lane can have taken yet, and puts the event into the history; b.mu is held.
-func (b *Broadcaster) keep(d delivery) {
-	var offset [40]byte
-	d.packet.Stamp(b.marks.appendOffset(offset[:0], d.seq))
-	o := &b.opts.Load().History
-	first := b.history.n == 0
-	b.history.add(record{seq: d.seq, at: b.now(), packet: d.packet, to: d.to}, o)
-	if first && o.TTL > 0 {
-		b.signal()
-	}
-}
-
-// undo takes the event that was appended last out of the outboxes before lane k; b.mu is held. A lane that has a job by now finds
-// its outbox empty.
-func (b *Broadcaster) undo(k int, err error) error {
-	for i := range k {
-		o := &b.lanes[i]
-		last := len(o.queue) - 1
-		o.bytes -= o.queue[last].packet.Len()
-		o.queue[last] = delivery{}
-		o.queue = o.queue[:last]
-	}
-	if errors.Is(err, lane.ErrFull) {
-		return ErrFull
-	}
-	return ErrNotRunning
-}
-
-// encode encodes e, with mark where its offset will be; "" = it gets none.
-func (b *Broadcaster) encode(e Event, mark string) (*socketio.Packet, error) {
-	switch {
-	case e.Relay != nil && mark != "":
-		return b.ns.RelayStamped(mark, e.Relay, e.Name)
-	case e.Relay != nil:
-		return b.ns.Relay(e.Relay, e.Name)
-	case mark != "":
-		return b.ns.PrepareStamped(mark, e.Name, e.Args...)
-	}
-	return b.ns.Prepare(e.Name, nil, e.Args...)
-}
-
-// room tells whether every outbox takes n more bytes; b.mu is held.
-func (b *Broadcaster) room(n int) bool {
-	o := b.opts.Load()
-	for k := range b.lanes {
-		l := &b.lanes[k]
-		if len(l.queue) >= o.Depth || (l.bytes > 0 && l.bytes+n > o.Bytes) {
-			return false
-		}
-	}
-	return true
+	watched := len(b.watchers) > 0 || len(b.writing) > 0
+	b.mu.Unlock()
+	return !watched && b.ns.Len() == 0 && b.sessions.len() == 0 && b.desk.idle()
 }
 
 // ProvenAt is when the loops that this broadcaster writes to were proven.

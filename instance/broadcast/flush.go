@@ -17,7 +17,7 @@ func (b *Broadcaster) flush(k int) {
 	var rest []delivery
 	defer func() {
 		if len(rest) > 0 {
-			b.stats.drop(Panicked, len(rest))
+			b.panicked(rest)
 			b.again(k)
 		}
 	}()
@@ -31,8 +31,21 @@ func (b *Broadcaster) flush(k int) {
 			b.deliver(k, rest[:n])
 			rest = rest[n:]
 		}
+		b.lanes[k].done.Store(batch[len(batch)-1].seq)
 		clear(batch)
 		b.give(k, batch)
+	}
+}
+
+// panicked counts events that were given up; those that are to be acknowledged will be tried again.
+func (b *Broadcaster) panicked(rest []delivery) {
+	for _, d := range rest {
+		if d.mail != nil {
+			b.delivered(d.mail)
+			continue
+		}
+		b.stats.targeted.Add(1)
+		b.stats.drop(Panicked, 1)
 	}
 }
 
@@ -73,7 +86,7 @@ func run(q []delivery) int {
 	n, size := 1, q[0].packet.Len()
 	for n < len(q) {
 		size += q[n].packet.Len()
-		if size > maxJoined || q[n].volatile != q[0].volatile ||
+		if q[0].mail != nil || q[n].mail != nil || size > maxJoined || q[n].volatile != q[0].volatile ||
 			!slices.Equal(q[n].to.Rooms, q[0].to.Rooms) || !slices.Equal(q[n].to.Except, q[0].to.Except) {
 			break
 		}
@@ -87,9 +100,13 @@ func run(q []delivery) int {
 func (b *Broadcaster) deliver(k int, ds []delivery) {
 	if len(ds) == 1 {
 		d := ds[0]
+		if d.mail != nil {
+			b.deliverAcked(k, d)
+			return
+		}
 		b.ns.Each(k, d.to, func(s *socketio.Socket) {
 			if d.seq > s.Since() {
-				b.send(s, d.packet, 1, d.volatile)
+				b.send(s, d.packet, d.seq, 1, d.volatile)
 			}
 		})
 		return
@@ -103,15 +120,15 @@ func (b *Broadcaster) deliver(k int, ds []delivery) {
 		}
 	}
 	slices.Sort(skips)
-	joined := socketio.Join(all...)
+	joined, last := socketio.Join(all...), ds[len(ds)-1].seq
 	to := socketio.Selector{Rooms: ds[0].to.Rooms, Except: ds[0].to.Except}
 	b.ns.Each(k, to, func(s *socketio.Socket) {
 		if _, sender := slices.BinarySearch(skips, s.ID()); !sender && ds[0].seq > s.Since() {
-			b.send(s, joined, len(ds), ds[0].volatile)
+			b.send(s, joined, last, len(ds), ds[0].volatile)
 			return
 		}
 		if own, n := ownOf(ds, s); n > 0 {
-			b.send(s, own, n, ds[0].volatile)
+			b.send(s, own, last, n, ds[0].volatile)
 		}
 	})
 }
@@ -130,8 +147,14 @@ func ownOf(ds []delivery, s *socketio.Socket) (*socketio.Packet, int) {
 	return socketio.Join(own...), len(own)
 }
 
-// send hands n events in one packet to s and counts what became of them.
-func (b *Broadcaster) send(s *socketio.Socket, p *socketio.Packet, n int, volatile bool) {
+// send hands n events in one packet, the last of which has the number seq (0 = none), to s and counts what became of them.
+func (b *Broadcaster) send(s *socketio.Socket, p *socketio.Packet, seq uint64, n int, volatile bool) {
+	b.stats.targeted.Add(uint64(n))
+	a := attachedBy(s)
+	var before uint64
+	if a != nil && seq > 0 {
+		before = a.handed.Swap(seq)
+	}
 	var err error
 	if volatile {
 		err = s.SendVolatile(p)
@@ -141,6 +164,7 @@ func (b *Broadcaster) send(s *socketio.Socket, p *socketio.Packet, n int, volati
 	switch {
 	case err == nil:
 		b.stats.sent.Add(uint64(n))
+		return
 	case errors.Is(err, engineio.ErrSlow):
 		b.stats.drop(Slow, n)
 	case errors.Is(err, engineio.ErrFull) && volatile:
@@ -149,5 +173,31 @@ func (b *Broadcaster) send(s *socketio.Socket, p *socketio.Packet, n int, volati
 		b.stats.drop(QueueFull, n)
 	default:
 		b.stats.drop(Gone, n)
+	}
+	if a != nil && seq > 0 {
+		b.notHanded(a, seq, before)
+	}
+}
+
+// attachedBy returns what ties a socket to a client with an id of its own, or nil.
+func attachedBy(s *socketio.Socket) *attached {
+	x, ok := s.Kept().(*session)
+	if !ok {
+		return nil
+	}
+	if a := x.attached.Load(); a != nil && a.socket == s {
+		return a
+	}
+	return nil
+}
+
+// notHanded takes back that an event was handed to a socket, which may have left meanwhile.
+func (b *Broadcaster) notHanded(a *attached, seq, before uint64) {
+	b.desk.mu.Lock()
+	defer b.desk.mu.Unlock()
+	a.handed.CompareAndSwap(seq, before)
+	if c := b.desk.at(a.socket); c != nil && c.away && c.to.id == a.socket.ID() && c.after == seq {
+		c.after = before
+		b.noteClient(c, false)
 	}
 }

@@ -31,6 +31,7 @@ type record struct {
 	at     time.Duration // since New
 	packet *socketio.Packet
 	to     socketio.Selector
+	mail   *mail // of an acked event
 }
 
 // history is a ring of the last events, guarded by Broadcaster.mu. Each event is put in once and dropped once; nothing is searched or moved
@@ -104,24 +105,65 @@ func (h *history) drop() {
 // reset empties the history: nothing up to floor can be had.
 func (h *history) reset(floor uint64) { *h = history{floor: floor} }
 
+// replace puts other packets in the place of those that may have an offset.
+func (h *history) replace(f func(*socketio.Packet) *socketio.Packet) {
+	for i := range h.n {
+		r := h.record(i)
+		if r.mail != nil {
+			continue
+		}
+		h.bytes -= r.packet.Len()
+		r.packet = f(r.packet)
+		h.bytes += r.packet.Len()
+	}
+}
+
+// after returns the index of the first event behind a number.
+func (h *history) after(seq uint64) int {
+	return sort.Search(h.n, func(i int) bool { return h.record(i).seq > seq })
+}
+
+// piece is an event that is sent to one client alone.
+type piece struct {
+	seq    uint64
+	packet *socketio.Packet
+}
+
 // collect looks at no more than limit events after one and up to another, and appends those that the receiver was to get. It returns how far it
-// came.
-func (h *history) collect(after, upto uint64, limit int, to *receiver, all []*socketio.Packet) (uint64, []*socketio.Packet) {
-	i := sort.Search(h.n, func(i int) bool { return h.record(i).seq > after })
+// came. Acked ones are left out: who has to acknowledge them is written elsewhere.
+func (h *history) collect(after, upto uint64, limit int, to *receiver, all []piece) (uint64, []piece) {
+	i := h.after(after)
 	for ; i < h.n && limit > 0; i, limit = i+1, limit-1 {
 		r := h.record(i)
 		if r.seq > upto {
 			break
 		}
 		after = r.seq
-		if to.gets(&r.to) {
-			all = append(all, r.packet)
+		if r.mail == nil && to.gets(&r.to) {
+			all = append(all, piece{r.seq, r.packet})
 		}
 	}
 	if limit > 0 {
 		after = upto
 	}
 	return after, all
+}
+
+// tail looks at no more than limit events before one, newest first, and appends those that the receiver is allowed to see, until there are n. It
+// returns how far it came, 0 if there are no more.
+func (h *history) tail(before uint64, limit int, n int, to *receiver, all []piece) (uint64, []piece) {
+	i := h.after(before-1) - 1
+	for ; i >= 0 && limit > 0 && len(all) < n; i, limit = i-1, limit-1 {
+		r := h.record(i)
+		before = r.seq
+		if to.gets(&r.to) {
+			all = append(all, piece{r.seq, r.packet})
+		}
+	}
+	if i < 0 || len(all) >= n {
+		before = 0
+	}
+	return before, all
 }
 
 // receiver is a socket that is to come back.

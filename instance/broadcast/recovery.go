@@ -1,32 +1,29 @@
 package broadcast
 
 import (
-	"time"
-
 	"github.com/sockd/sockd/instance/engineio"
 	"github.com/sockd/sockd/instance/socketio"
 )
 
-const (
-	stretch  = 256                    // events of the history that are looked at under b.mu in one go
-	clockGap = 100 * time.Millisecond // the clock looks no more often; what is overdue is never given out, however late it is
-)
+// stretch is how many events of the history are looked at under b.mu in one go.
+const stretch = 256
 
 var _ socketio.Recoverer = (*Broadcaster)(nil)
 
-// Emit publishes e to one socket that is in the namespace; e.To is not used. With recovery on it is an event like any other, for the room of the socket's id,
-// with a number, an offset and a place in the history. Otherwise it is sent at once, beside the order, and its number is 0.
+// Emit publishes e to one socket that is in the namespace; e.To is not used. With recovery on, and if it is to be acknowledged, it is an event like
+// any other, for the room of the socket's id, with a number and a place in the history. Otherwise it is sent at once, beside the order, and its
+// number is 0.
 func (b *Broadcaster) Emit(s *socketio.Socket, e Event, done func(seq uint64, err error)) {
-	if b.opts.Load().Window > 0 {
+	if b.opts.Load().Window > 0 || e.Acked {
 		e.To = socketio.Selector{Rooms: []string{s.ID()}}
 		b.Publish(e, done)
 		return
 	}
-	packet, err := b.encode(e, "")
+	packet, err := b.encode(&e, "", nil)
 	if err != nil {
 		b.stats.refuse(err)
 	} else {
-		b.send(s, packet, 1, e.Volatile)
+		b.send(s, packet, 0, 1, e.Volatile)
 	}
 	if done != nil {
 		done(0, err)
@@ -35,8 +32,12 @@ func (b *Broadcaster) Emit(s *socketio.Socket, e Event, done func(seq uint64, er
 
 // Begin implements [socketio.Recoverer].
 func (b *Broadcaster) Begin(s *socketio.Socket, pid string) socketio.Recovery {
-	x := &session{b: b, id: s.ID(), pid: pid, socket: s, from: b.last.Load()}
-	if !b.sessions.begin(x) {
+	x, known := s.Kept().(*session)
+	if !known {
+		x = &session{b: b, id: s.ID(), own: s}
+	}
+	x.socket, x.from = s, b.last.Load()
+	if !b.sessions.begin(x, pid) && !known && b.opts.Load().Replay <= 0 {
 		return nil
 	}
 	return x
@@ -44,6 +45,9 @@ func (b *Broadcaster) Begin(s *socketio.Socket, pid string) socketio.Recovery {
 
 // Claim implements [socketio.Recoverer].
 func (b *Broadcaster) Claim(pid, offset string, seen bool, adopt func(string, socketio.Recovery) *socketio.Socket) *socketio.Socket {
+	if b.opts.Load().Window == 0 {
+		return nil
+	}
 	holder, r := b.claim(pid, offset, seen, adopt)
 	if r != none {
 		b.stats.refusals[r].Add(1)
@@ -60,14 +64,18 @@ func (b *Broadcaster) claim(pid, offset string, seen bool, adopt func(string, so
 			return nil, r
 		}
 	}
-	now := b.now()
 	if b.crowded() {
 		return nil, TooMuch
 	}
+	now := b.now()
+	o := b.opts.Load()
 	b.mu.Lock()
-	b.history.prune(now, &b.opts.Load().History)
-	floor, seq := b.history.floor, b.seq
+	b.history.prune(now, &o.History)
+	floor, seq := b.history.floor, b.last.Load()
 	b.mu.Unlock()
+	if o.Replay == None {
+		floor = seq
+	}
 	return b.sessions.claim(pid, after, floor, seq, now, adopt)
 }
 
@@ -79,7 +87,15 @@ func (b *Broadcaster) crowded() bool {
 // Resume implements [socketio.Recovery]. The rest runs on the lane of the socket's shard: there, all events up to some number have been
 // delivered and none after it.
 func (x *session) Resume(s *socketio.Socket, back func([]string, *socketio.Packet, bool)) error {
-	return x.b.pool.Do(s.Shard(), func() { x.resume(s, back) })
+	job := func() { x.resume(s, back) }
+	if !s.Recovered() {
+		job = func() { x.pay(s, back) }
+	}
+	err := x.b.pool.Do(s.Shard(), job)
+	if err != nil {
+		x.b.stats.refusals[Busy].Add(1)
+	}
+	return err
 }
 
 func (x *session) resume(s *socketio.Socket, back func([]string, *socketio.Packet, bool)) {
@@ -89,88 +105,78 @@ func (x *session) resume(s *socketio.Socket, back func([]string, *socketio.Packe
 		back(nil, nil, false)
 		return
 	}
-	missed, ok := b.missed(s.Shard(), after, newReceiver(x.id, rooms))
-	if !ok || len(missed) > 0 && b.crowded() { // others may have come since the claim
+	missed, upto, floor := b.missed(s.Shard(), after, newReceiver(x.id, rooms))
+	if floor > after || len(missed) > 0 && b.crowded() { // others may have come since the claim
 		b.stats.lost.Add(1)
 		back(nil, nil, false)
 		return
 	}
+	c := b.clientOf(s)
 	b.stats.restored.Add(1)
-	if len(missed) == 0 {
-		back(rooms, nil, true)
-		return
+	back(rooms, b.replay(nil, missed, b.owed(c, upto)), true)
+	if c != nil {
+		x.arrive(c, s, upto)
 	}
-	b.stats.replayed.Add(uint64(len(missed)))
-	b.stats.sent.Add(uint64(len(missed)))
-	back(rooms, socketio.Join(missed...), true)
 }
 
-// missed returns the events after one number, up to what lane k has delivered, that the receiver was to get. It runs on that lane. Not ok if one
-// of them may be gone.
-func (b *Broadcaster) missed(k int, after uint64, to *receiver) (all []*socketio.Packet, ok bool) {
+// missed returns the events after one number, up to what lane k has delivered, that the receiver was to get, and that number. It runs on that lane.
+// If there may be more, those up to floor are gone.
+func (b *Broadcaster) missed(k int, after uint64, to *receiver) (all []piece, upto, floor uint64) {
 	for {
 		b.mu.Lock()
-		upto := b.seq - uint64(len(b.lanes[k].queue))
+		upto = b.passed(k)
 		switch {
 		case after >= upto:
 			b.mu.Unlock()
-			return all, true
+			return all, upto, 0
 		case after < b.history.floor:
+			floor = b.history.floor
 			b.mu.Unlock()
-			return nil, false
+			return all, upto, min(floor, upto)
 		}
 		after, all = b.history.collect(after, upto, stretch, to, all)
 		b.mu.Unlock()
 	}
 }
 
+// passed returns the number up to which lane k has delivered everything; b.mu is held, on that lane.
+func (b *Broadcaster) passed(k int) uint64 {
+	if q := b.lanes[k].queue; len(q) > 0 {
+		return q[0].seq - 1
+	}
+	return b.last.Load()
+}
+
 // Save implements [socketio.Recovery].
 func (x *session) Save(s *socketio.Socket, rooms []string, r engineio.Reason) {
-	x.b.noteSave(x.b.sessions.save(x, s, rooms, false, r, x.b.now()))
+	x.save(s, rooms, false, r)
 }
 
 // Release implements [socketio.Recovery].
-func (x *session) Release(s *socketio.Socket, r engineio.Reason) {
-	x.b.noteSave(x.b.sessions.save(x, s, nil, true, r, x.b.now()))
-}
+func (x *session) Release(s *socketio.Socket, r engineio.Reason) { x.save(s, nil, true, r) }
 
-func (b *Broadcaster) noteSave(evicted, first bool) {
-	if evicted {
+func (x *session) save(s *socketio.Socket, rooms []string, release bool, r engineio.Reason) {
+	b := x.b
+	kept, evicted, first := b.sessions.save(x, s, rooms, release, r, b.now())
+	b.leave(x, s, rooms, kept)
+	if !kept {
+		b.unclaimable(x)
+	}
+	if evicted != "" {
 		b.stats.evicted.Add(1)
+		b.forget(evicted)
 	}
 	if first {
 		b.signal()
 	}
 }
 
-// now is the time since New, which a change of the clock does not move.
-func (b *Broadcaster) now() time.Duration { return time.Since(b.made) }
-
-// signal makes the clock look again.
-func (b *Broadcaster) signal() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
+// unclaimable gives up what is owed to a client that was known by its session alone.
+func (b *Broadcaster) unclaimable(x *session) {
+	b.desk.mu.Lock()
+	if c := b.desk.byID[x.id]; c != nil && c.away {
+		b.desk.forget(c, Left, b)
 	}
-}
-
-// tick drops what is over its time and returns how long the clock may sleep; 0 = until it is woken.
-func (b *Broadcaster) tick() time.Duration {
-	now := b.now()
-	n, next := b.sessions.expire(now)
-	b.stats.expired.Add(uint64(n))
-	o := &b.opts.Load().History
-	b.mu.Lock()
-	b.history.prune(now, o)
-	if o.TTL > 0 && b.history.n > 0 {
-		left := b.history.record(0).at + o.TTL - now
-		if next == 0 || left < next {
-			next = left
-		}
-	}
-	b.mu.Unlock()
-	if next == 0 {
-		return 0
-	}
-	return max(next, clockGap)
+	b.desk.mu.Unlock()
+	b.settleAll()
 }

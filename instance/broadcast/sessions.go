@@ -3,6 +3,7 @@ package broadcast
 import (
 	"container/heap"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sockd/sockd/instance/engineio"
@@ -11,9 +12,16 @@ import (
 
 // session is what is kept of a socket, and of those that follow it under the same id, until none can follow any more.
 type session struct {
-	b   *Broadcaster
-	id  string
-	pid string
+	b    *Broadcaster
+	id   string
+	pid  string // "" = its client cannot claim it
+	name string // client_id in an earlier run
+
+	own      *socketio.Socket         // the first that has it, until it is let in
+	client   atomic.Pointer[client]   // with an id of its own; nil = none
+	attached atomic.Pointer[attached] // to that, by its last socket
+	fresh    bool                     // own is the first socket of that. Guarded by desk.mu, as the next
+	coming   bool                     // a socket of that is about to be let in
 
 	// Guarded by sessions.mu.
 	from   uint64           // a client that has seen no event has missed those after this one
@@ -31,6 +39,7 @@ func (x *session) PID() string { return x.pid }
 
 // sessions are those of all sockets that can be recovered, and those that are saved.
 type sessions struct {
+	b      *Broadcaster
 	mu     sync.Mutex
 	window time.Duration // 0 = off
 	limit  int           // of saved ones
@@ -38,32 +47,43 @@ type sessions struct {
 	saved  expiry
 }
 
-// configure sets the window for those that will be saved. Without one, all are dropped.
-func (ss *sessions) configure(o *Options) {
+// configure sets the window for those that will be saved. Without one, all are dropped; the ids of those that were saved are returned.
+func (ss *sessions) configure(o *Options) (dropped []string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.window, ss.limit = o.Window, o.Sessions
 	if o.Window == 0 {
+		for _, x := range ss.saved {
+			dropped = append(dropped, x.id)
+		}
+		for _, x := range ss.byPID {
+			ss.b.noteSession(x, nil, 0, true)
+		}
 		ss.byPID, ss.saved = nil, nil
 	}
+	return dropped
 }
 
-// begin takes in a session. It is false if recovery is off.
-func (ss *sessions) begin(x *session) bool {
+// begin takes in a session, which belongs to its pid from then on. It is false if recovery is off.
+func (ss *sessions) begin(x *session, pid string) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if ss.window == 0 {
 		return false
 	}
+	x.pid = pid
 	if ss.byPID == nil {
 		ss.byPID = map[string]*session{}
 	}
 	ss.byPID[x.pid] = x
+	ss.b.noteSession(x, others(x.own), 0, false)
 	return true
 }
 
 // claim hands the session to a new socket, unless another has it: then it returns that.
-func (ss *sessions) claim(pid string, after, floor, seq uint64, now time.Duration, adopt func(string, socketio.Recovery) *socketio.Socket) (*socketio.Socket, Refusal) {
+func (ss *sessions) claim(
+	pid string, after, floor, seq uint64, now time.Duration, adopt func(string, socketio.Recovery) *socketio.Socket,
+) (*socketio.Socket, Refusal) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	x := ss.byPID[pid]
@@ -81,6 +101,7 @@ func (ss *sessions) claim(pid string, after, floor, seq uint64, now time.Duratio
 	}
 	heap.Remove(&ss.saved, x.slot)
 	x.socket, x.after = adopt(x.id, x), after
+	ss.b.noteSession(x, x.rooms, 0, false)
 	return nil, none
 }
 
@@ -91,52 +112,67 @@ func (ss *sessions) holds(x *session, s *socketio.Socket) (rooms []string, after
 	return x.rooms, x.after, x.socket == s && ss.byPID[x.pid] == x
 }
 
-// save takes a session back from s, or drops it. A released one goes back as it was. It returns whether another one had to go for it, and
-// whether the clock has to look.
-func (ss *sessions) save(x *session, s *socketio.Socket, rooms []string, release bool, r engineio.Reason, now time.Duration) (evicted, first bool) {
+// save takes a session back from s, or drops it. A released one goes back as it was. kept is false if nobody can claim it any more; evicted is the id
+// of another one that had to go for it; first is whether the clock has to look.
+func (ss *sessions) save(
+	x *session, s *socketio.Socket, rooms []string, release bool, r engineio.Reason, now time.Duration,
+) (kept bool, evicted string, first bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if x.socket != s || ss.byPID[x.pid] != x {
-		return false, false // saved before, or dropped
+	if x.pid == "" || ss.byPID[x.pid] != x {
+		return false, "", false // dropped
+	}
+	if x.socket != s {
+		return true, "", false // saved before
 	}
 	x.socket = nil
 	if !lost(r) || release && !s.Recovered() {
-		delete(ss.byPID, x.pid)
-		return false, false
+		ss.drop(x)
+		return false, "", false
 	}
 	if !release {
 		x.rooms, x.until, x.from = rooms, now+ss.window, max(x.from, s.Since())
 	}
 	if len(ss.saved) >= ss.limit {
-		delete(ss.byPID, heap.Pop(&ss.saved).(*session).pid)
-		evicted = true
+		other := heap.Pop(&ss.saved).(*session)
+		ss.drop(other)
+		evicted = other.id
 	}
 	heap.Push(&ss.saved, x)
-	return evicted, x.slot == 0
+	ss.b.noteSession(x, x.rooms, x.until, false)
+	return true, evicted, x.slot == 0
+}
+
+// drop forgets a session; mu is held.
+func (ss *sessions) drop(x *session) {
+	delete(ss.byPID, x.pid)
+	ss.b.noteSession(x, nil, 0, true)
 }
 
 // lost reports whether a socket that left for this reason may come back. What the client or the server's own logic ended stays ended.
 func lost(r engineio.Reason) bool {
 	switch r {
-	case engineio.TransportError, engineio.TransportClose, engineio.ForcedClose, engineio.PingTimeout, engineio.ServerShuttingDown, engineio.ForcedServerClose:
+	case engineio.TransportError, engineio.TransportClose, engineio.ForcedClose, engineio.PingTimeout,
+		engineio.ServerShuttingDown, engineio.ForcedServerClose, engineio.Slow:
 		return true
 	}
 	return false
 }
 
-// expire drops the saved sessions whose time is over. It returns how many, and how long the next one has, 0 if there is none.
-func (ss *sessions) expire(now time.Duration) (n int, next time.Duration) {
+// expire drops the saved sessions whose time is over. It returns their ids, and how long the next one has, 0 if there is none.
+func (ss *sessions) expire(now time.Duration) (gone []string, next time.Duration) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	for len(ss.saved) > 0 {
 		if left := ss.saved[0].until - now; left > 0 {
-			return n, left
+			return gone, left
 		}
-		delete(ss.byPID, heap.Pop(&ss.saved).(*session).pid)
-		n++
+		x := heap.Pop(&ss.saved).(*session)
+		ss.drop(x)
+		gone = append(gone, x.id)
 	}
 	ss.saved = nil
-	return n, 0
+	return gone, 0
 }
 
 func (ss *sessions) len() (saved int) {

@@ -174,6 +174,10 @@ func (s *Socket) decide(h Handler, err error) (later bool) {
 		return true
 	default:
 		s.begin()
+		if s.isOwed() {
+			s.resume(h)
+			return true
+		}
 		s.client.welcome(s, h, nil)
 	}
 	return false

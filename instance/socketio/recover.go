@@ -122,6 +122,9 @@ func (s *Socket) depart(r engineio.Reason) {
 		s.ns.remove(s)
 		return
 	}
+	if l, ok := kept.(Leaver); ok {
+		l.Leaving(s, r)
+	}
 	switch rooms, entered, ok := s.ns.shard(s).detach(s); {
 	case !entered:
 		kept.Release(s, r)
@@ -192,12 +195,12 @@ func (s *Socket) abandon() {
 // step: a client that has its answer misses nothing from there on, and gets nothing before it.
 func (c *client) welcome(s *Socket, h Handler, missed *Packet) {
 	reply := `{"sid":"` + s.id + `"}`
-	if s.recovery != nil {
+	if s.recovery != nil && s.recovery.PID() != "" {
 		reply = `{"sid":"` + s.id + `","pid":"` + s.recovery.PID() + `"}`
 	}
 	m := s.ns.text(connect, reply)
 	if missed != nil {
-		m = engineio.Batch(missed.msg, m)
+		m = s.behind(m, missed)
 	}
 	admitted, inside, err := c.takeIn(s, m)
 	if errors.Is(err, engineio.ErrFull) && s.recovery != nil {
@@ -224,7 +227,7 @@ func (c *client) takeIn(s *Socket, m *engineio.Message) (admitted, inside bool, 
 	if admitted = s.state == connecting; admitted {
 		s.state = joined // before the answer: its client may send at once
 	}
-	late := s.recovered || s.postponed
+	late := s.recovered || s.indebted || s.postponed
 	if late {
 		c.mu.Unlock()
 		err = c.conn.Send(m)

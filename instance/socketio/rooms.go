@@ -69,7 +69,7 @@ func (h *shard) add(s *Socket) bool {
 		h.byID = map[string]*Socket{}
 	}
 	s.place, s.at, s.entered = inside, int32(len(h.all)), true
-	if !s.recovered { // one that comes back gets what waits for its lane
+	if !s.recovered && !s.indebted { // these get what waits for their lane
 		s.since = s.ns.position()
 	}
 	h.all = append(h.all, s)

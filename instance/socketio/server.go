@@ -107,6 +107,9 @@ func (s *Server) Remove(path string) {
 	}
 }
 
+// Open reports whether a namespace exists, after asking Options.Open about an unknown one, as a client's CONNECT does.
+func (s *Server) Open(path string) bool { return s.lookup([]byte(path)) != nil }
+
 // lookup returns the namespace that a client named, after asking Open about an unknown one, or nil.
 func (s *Server) lookup(path []byte) *Namespace {
 	s.mu.RLock()

@@ -16,6 +16,7 @@ type Socket struct {
 
 	data      any  // see SetData
 	recovered bool // it is the successor of another socket
+	indebted  bool // it is sent something before it is in its shard; see Debtor
 	postponed bool // its handler has answered ErrLater
 
 	// Guarded by client.mu.
@@ -63,7 +64,7 @@ func (s *Socket) Conn() *engineio.Socket { return s.client.conn }
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
 // Since returns the position of its namespace when the socket joined, for the f of [Namespace.Each]: events up to there are older than the
-// socket and not for it. It is 0 for a socket that was recovered.
+// socket and not for it. It is 0 for a socket that was recovered, and for one that was sent something before it joined; see [Debtor].
 func (s *Socket) Since() uint64 { return s.since }
 
 // Shard returns the number of the shard that the socket is in, for life.

@@ -1,0 +1,46 @@
+package instance
+
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/sockd/sockd/instance/rule"
+	"github.com/sockd/sockd/instance/socketio"
+)
+
+// verdict is what the rules say of one event, with the space to find out. It is reused.
+type verdict struct {
+	input  rule.Input
+	peer   rule.Peer
+	d      rule.Decision
+	except []string // of an HTTP body: rooms that are left out of every emit
+}
+
+var verdicts = sync.Pool{New: func() any { return new(verdict) }}
+
+// release gives v back. Nothing of it may be in use.
+func (v *verdict) release() {
+	v.input, v.peer, v.except = rule.Input{}, rule.Peer{}, nil
+	verdicts.Put(v)
+}
+
+// of prepares v for an event of a client.
+func (v *verdict) of(r *route, s *socketio.Socket, event string, payload rule.Payload, binary int) {
+	h := s.Conn().Handshake()
+	v.peer = rule.Peer{SID: s.ID(), Auth: s.Auth(), Query: h.Query, Header: h.Header}
+	if m := memberOf(s); m != nil {
+		v.peer.Claims = m.claims
+	}
+	v.input = rule.Input{
+		Source: rule.Client, Event: event, Namespace: r.ns.Path(), Payload: payload, Binary: binary, Peer: &v.peer, Vars: r,
+	}
+}
+
+// lifecycle is the payload of the events connect and disconnect.
+func lifecycle(event string, arg any) rule.JSON {
+	p, err := json.Marshal([]any{event, arg})
+	if err != nil {
+		p, _ = json.Marshal([]any{event})
+	}
+	return p
+}

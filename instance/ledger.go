@@ -1,0 +1,293 @@
+package instance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sockd/sockd/instance/broadcast"
+	"github.com/sockd/sockd/instance/journal"
+)
+
+// The kinds of records in the journal. They are part of the format on disk.
+const (
+	eventRecord   uint8 = iota + 1 // see entry
+	epochRecord                    // of a namespace, with the highest number that is left of it
+	sessionRecord                  // broadcast.SessionState as JSON
+	clientRecord                   // broadcast.ClientState as JSON
+	answerRecord                   // the client that has answered the event Seq
+)
+
+// ledger keeps the instance's events, and what its clients are owed, on disk: the journal and, of each namespace, what of it has to be written anew
+// before old segments go.
+type ledger struct {
+	log *journal.Journal
+
+	mu    sync.Mutex // held during Append, so that no state lands behind a newer one
+	books map[string]*book
+}
+
+// book is the journal of one namespace. It implements [broadcast.Journal]; ledger.mu guards it.
+type book struct {
+	of        *ledger
+	space     string
+	committed func(uint64, error)
+	scratch   []byte
+
+	epoch    string
+	last     uint64 // the highest number that was given out
+	sessions map[string]broadcast.SessionState
+	clients  map[string]broadcast.ClientState
+
+	found *broadcast.Restored // of an earlier run; nil once a broadcaster has it
+}
+
+var _ broadcast.Journal = (*book)(nil)
+
+// lockPatience is how long the one before this instance may take to drain, if an edit replaces it.
+const lockPatience = 30 * time.Second
+
+// openLedger opens the journal and reads it. Another instance that is just being replaced may have it for a while yet.
+func openLedger(ctx context.Context, o journal.Options, limits map[string]broadcast.History, all broadcast.History) (*ledger, *journal.Recovered, error) {
+	l := &ledger{books: map[string]*book{}}
+	o.Snapshot = l.snapshot
+	log, found, err := journal.Open(o)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	limit := time.NewTimer(lockPatience)
+	defer limit.Stop()
+	for errors.Is(err, journal.ErrLocked) {
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-limit.C:
+			return nil, nil, err
+		case <-again.C:
+			log, found, err = journal.Open(o)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	l.log = log
+	if err := l.read(found, limits, all); err != nil {
+		return nil, nil, errors.Join(err, log.Close())
+	}
+	return l, found, nil
+}
+
+// read takes in what an earlier run has left. Of each namespace no more events are kept than its history takes.
+func (l *ledger) read(found *journal.Recovered, limits map[string]broadcast.History, all broadcast.History) error {
+	err := l.log.Replay(func(r journal.Record) error {
+		b := l.book(r.Space)
+		return b.take(&r, orHistory(limits, r.Space, all))
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	doubtful := !found.CleanEnd && !found.SameBoot || len(found.Damage) > 0 // others may have seen numbers that are not here
+	for _, b := range l.books {
+		f := b.found
+		f.Seq, f.Epoch = b.last, b.epoch
+		if doubtful {
+			f.Epoch = ""
+		}
+		f.Sessions, f.Clients = slices.Collect(maps.Values(b.sessions)), slices.Collect(maps.Values(b.clients))
+	}
+	return nil
+}
+
+func orHistory(limits map[string]broadcast.History, space string, all broadcast.History) broadcast.History {
+	if h, ok := limits[space]; ok {
+		return h
+	}
+	return all
+}
+
+// book returns the book of a namespace; l.mu is held, or nobody else is there yet.
+func (l *ledger) book(space string) *book {
+	b := l.books[space]
+	if b == nil {
+		b = &book{
+			of: l, space: space, sessions: map[string]broadcast.SessionState{}, clients: map[string]broadcast.ClientState{},
+			found: &broadcast.Restored{Answered: map[uint64][]string{}},
+		}
+		l.books[space] = b
+	}
+	return b
+}
+
+// take reads one record.
+func (b *book) take(r *journal.Record, h broadcast.History) error {
+	if r.Kind == epochRecord {
+		b.takeEpoch(r)
+		return nil
+	}
+	b.last = max(b.last, r.Seq)
+	switch r.Kind {
+	case eventRecord:
+		return b.takeEvent(r, h)
+	case sessionRecord:
+		var s broadcast.SessionState
+		if err := json.Unmarshal(r.Data, &s); err != nil {
+			return err
+		}
+		keep(b.sessions, s.PID, s, s.Gone)
+	case clientRecord:
+		var c broadcast.ClientState
+		if err := json.Unmarshal(r.Data, &c); err != nil {
+			return err
+		}
+		keep(b.clients, c.ID, c, c.Gone)
+	case answerRecord:
+		b.found.Answered[r.Seq] = append(b.found.Answered[r.Seq], string(r.Data))
+	}
+	return nil
+}
+
+func keep[V any](m map[string]V, key string, v V, gone bool) {
+	if gone {
+		delete(m, key)
+		return
+	}
+	m[key] = v
+}
+
+// takeEpoch forgets what came before, if the numbers begin anew.
+func (b *book) takeEpoch(r *journal.Record) {
+	if epoch := string(r.Data); epoch != b.epoch {
+		b.epoch = epoch
+		if r.Seq == 0 {
+			b.last, b.found = 0, &broadcast.Restored{Answered: map[uint64][]string{}}
+			clear(b.sessions)
+			clear(b.clients)
+		}
+	}
+	b.last = max(b.last, r.Seq)
+}
+
+func (b *book) takeEvent(r *journal.Record, h broadcast.History) error {
+	e, kept, err := decodeEntry(r.Data)
+	if err != nil || !kept {
+		return err
+	}
+	f := b.found
+	e.Seq, e.At = r.Seq, r.At
+	f.Events = append(f.Events, e)
+	for h.Size > 0 && len(f.Events) > h.Size || h.Size < 0 && len(f.Events) > 0 {
+		f.Floor = f.Events[0].Seq
+		delete(f.Answered, f.Floor)
+		f.Events[0] = broadcast.Stored{}
+		f.Events = f.Events[1:]
+	}
+	return nil
+}
+
+// open hands the book of a namespace to its broadcaster, with what was found.
+func (l *ledger) open(space string) (*book, *broadcast.Restored) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.book(space)
+	found := b.found
+	if found == nil { // the namespace was removed, and comes anew
+		b.epoch, b.last = "", 0
+		clear(b.sessions)
+		clear(b.clients)
+	}
+	b.found = nil
+	return b, found
+}
+
+// begun notes the epoch that the broadcaster goes by.
+func (b *book) begun(epoch string) {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	if b.epoch != epoch {
+		b.epoch = epoch
+		_ = b.of.log.Append(b.epochRecord(), nil) // without it, the next run begins an epoch of its own
+	}
+}
+
+func (b *book) epochRecord() journal.Record {
+	return journal.Record{Kind: epochRecord, Space: b.space, Seq: b.last, At: time.Now(), Data: []byte(b.epoch)}
+}
+
+// Start implements [broadcast.Journal].
+func (b *book) Start(committed func(uint64, error)) { b.committed = committed }
+
+// Append implements [broadcast.Journal].
+func (b *book) Append(e broadcast.Entry) error {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	var err error
+	if b.scratch, err = appendEntry(b.scratch[:0], &e); err != nil {
+		return err
+	}
+	seq := e.Seq
+	err = b.of.log.Append(journal.Record{Kind: eventRecord, Space: b.space, Seq: seq, At: e.At, Data: b.scratch}, func(err error) { b.committed(seq, err) })
+	switch {
+	case errors.Is(err, journal.ErrFull):
+		return broadcast.ErrFull
+	case err != nil:
+		return err
+	}
+	b.last = max(b.last, seq)
+	if cap(b.scratch) > 1<<20 {
+		b.scratch = nil
+	}
+	return nil
+}
+
+// Session implements [broadcast.Journal].
+func (b *book) Session(s broadcast.SessionState) {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	keep(b.sessions, s.PID, s, s.Gone)
+	b.note(sessionRecord, 0, s)
+}
+
+// Client implements [broadcast.Journal].
+func (b *book) Client(c broadcast.ClientState) {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	keep(b.clients, c.ID, c, c.Gone)
+	b.note(clientRecord, 0, c)
+}
+
+// Answered implements [broadcast.Journal].
+func (b *book) Answered(seq uint64, client string) {
+	_ = b.of.log.Append(journal.Record{Kind: answerRecord, Space: b.space, Seq: seq, At: time.Now(), Data: []byte(client)}, nil)
+}
+
+// note writes a state. While the disk refuses, the next snapshot makes up for it.
+func (b *book) note(kind uint8, seq uint64, state any) {
+	if data, err := json.Marshal(state); err == nil {
+		_ = b.of.log.Append(journal.Record{Kind: kind, Space: b.space, Seq: seq, At: time.Now(), Data: data}, nil)
+	}
+}
+
+// snapshot writes anew what is not to go with old segments.
+func (l *ledger) snapshot(emit func(journal.Record)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range l.books {
+		emit(b.epochRecord())
+		for _, s := range b.sessions {
+			b.emit(emit, sessionRecord, s)
+		}
+		for _, c := range b.clients {
+			b.emit(emit, clientRecord, c)
+		}
+	}
+}
+
+func (b *book) emit(emit func(journal.Record), kind uint8, state any) {
+	if data, err := json.Marshal(state); err == nil {
+		emit(journal.Record{Kind: kind, Space: b.space, At: time.Now(), Data: data})
+	}
+}
