@@ -41,7 +41,9 @@ type loader struct {
 	decoder
 	faults  faults
 	config  *Config
-	named   string // the main file as the caller named it
+	named   string           // the main file as the caller named it
+	root    *node            // the main file
+	merged  map[string]*node // instances with [defaults] under them
 	checks  []Check
 	order   int // of the next source
 	looked  []string
@@ -50,11 +52,17 @@ type loader struct {
 }
 
 func load(path string, lookup func(string) (string, bool), later bool, checks ...Check) (*Config, error) {
+	c, _, err := loadTree(path, lookup, later, checks...)
+	return c, err
+}
+
+// loadTree is load, and returns what it has read as well.
+func loadTree(path string, lookup func(string) (string, bool), later bool, checks ...Check) (*Config, *loader, error) {
 	l := &loader{named: path, checks: checks, config: &Config{Instances: make(map[string]*Instance), origins: make(map[string]origin)}}
 	l.decoder = decoder{faults: &l.faults, lookup: lookup, files: &l.secrets, looked: &l.looked, contents: map[string]string{}, later: later}
 	abs, err := filepath.Abs(path)
 	if err != nil || path == "" {
-		return nil, &Errors{List: []*Error{plain(path, 0, errors.Join(err, errors.New("no file is named")))}}
+		return nil, nil, &Errors{List: []*Error{plain(path, 0, errors.Join(err, errors.New("no file is named")))}}
 	}
 	l.config.Path = abs
 	if root := l.open(path, abs); root != nil {
@@ -63,7 +71,7 @@ func load(path string, lookup func(string) (string, bool), later bool, checks ..
 	if len(l.faults.list) > 0 {
 		e := l.faults.sorted()
 		e.Watch = append(l.looked, l.config.Include...)
-		return nil, e
+		return nil, nil, e
 	}
 	l.config.Files = l.read
 	for _, f := range l.secrets {
@@ -73,7 +81,7 @@ func load(path string, lookup func(string) (string, bool), later bool, checks ..
 		x.ClientStamp = stamp(x.ClientDir)
 	}
 	l.config.Digest = digest(l.config)
-	return l.config, nil
+	return l.config, l, nil
 }
 
 // open reads and parses one file; nil after a fault.
@@ -97,6 +105,7 @@ func (l *loader) open(name, path string) *node {
 
 func (l *loader) document(root *node) {
 	c := l.config
+	l.root = root
 	setDefaults(reflect.ValueOf(&c.Fleet).Elem(), "")
 	setDefaults(reflect.ValueOf(&c.Admin).Elem(), "")
 	setDefaults(reflect.ValueOf(&c.Log).Elem(), "")
@@ -122,6 +131,7 @@ func (l *loader) document(root *node) {
 		l.fragment(f, declared)
 	}
 	declared.decode(root.table["defaults"])
+	l.merged = declared.merged
 	l.checkFleet(root)
 	l.clashes(root, declared.merged)
 }

@@ -3,8 +3,10 @@ package config
 import (
 	"io"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,8 +17,34 @@ func Show(w io.Writer, c *Config) error {
 	return show(w, c, leaf.shown)
 }
 
+// ShowOrigins is Show of the file at path, with a comment behind each value that says where it was written, or that nobody wrote it. Such a key
+// has its default. The error is that of [Load].
+func ShowOrigins(w io.Writer, path string, checks ...Check) error {
+	c, l, err := loadTree(path, os.LookupEnv, false, checks...)
+	if err != nil {
+		return err
+	}
+	return (&printer{text: leaf.shown, origin: l.origin}).show(w, c)
+}
+
+// origin says where a key was written.
+func (l *loader) origin(key keyPath) string {
+	n := l.root
+	if key[0] == "instance" {
+		n, key = l.merged[key[1]], key[2:]
+	}
+	if n = n.get(key...); n == nil {
+		return "default"
+	}
+	at := n.place()
+	return at.file + ":" + strconv.Itoa(at.line)
+}
+
 func show(w io.Writer, c *Config, text func(leaf) string) error {
-	p := &printer{text: text}
+	return (&printer{text: text}).show(w, c)
+}
+
+func (p *printer) show(w io.Writer, c *Config) error {
 	if !c.Admin.Written {
 		p.skip = "admin.listen" // to write it would fix the port
 	}
@@ -35,6 +63,9 @@ type printer struct {
 	b    strings.Builder
 	text func(leaf) string
 	skip string // a key that is left out
+
+	origin func(keyPath) string // nil = is not shown
+	listed bool                 // in an element of a list of tables, whose place is that of the list
 }
 
 func (p *printer) table(key keyPath, v reflect.Value) { p.write(key, v, "["+headerKey(key)+"]") }
@@ -87,7 +118,11 @@ func (p *printer) line(key keyPath, f field, v reflect.Value) string {
 			return ""
 		}
 	}
-	return quoteKey(f.key) + " = " + p.text(l) + "\n"
+	line := quoteKey(f.key) + " = " + p.text(l)
+	if p.origin != nil && !p.listed {
+		line += " # " + p.origin(l.key)
+	}
+	return line + "\n"
 }
 
 func isDefault(f field, v reflect.Value) bool {
@@ -111,9 +146,11 @@ func (p *printer) nested(key keyPath, v reflect.Value) {
 			p.table(appended(key, name), v.MapIndex(reflect.ValueOf(name)).Elem())
 		}
 	case kindTables:
+		p.listed = true
 		for i := range v.Len() {
 			p.write(key, v.Index(i), "["+"["+headerKey(key)+"]"+"]")
 		}
+		p.listed = false
 	}
 }
 

@@ -34,6 +34,7 @@ type cause struct {
 
 // act carries out what the rules have decided.
 func (r *route) act(v *verdict, c *cause) {
+	r.noticed(v, c)
 	d := &v.d
 	if d.Drop != rule.Kept {
 		r.drop(d, c)
@@ -127,6 +128,7 @@ func (r *route) emit(v *verdict, e *rule.Emit, c *cause, done func(outcome)) {
 			done(outcome{err: err})
 		}
 	case direct:
+		r.answered(e, c)
 		r.b.Emit(c.s, ev, func(seq uint64, err error) {
 			if done != nil {
 				done(outcome{seq: seq, recipients: 1, err: err})

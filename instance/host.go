@@ -3,6 +3,7 @@ package instance
 import (
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/sockd/sockd/instance/engineio"
 	"github.com/sockd/sockd/instance/ingest"
@@ -28,17 +29,59 @@ func (h *host) Stream(w http.ResponseWriter, r *http.Request, gone func(error)) 
 	if err := s.Start(http.StatusOK, nil); err != nil {
 		return nil, err
 	}
-	return watcher{s}, nil
+	return &watcher{stream: s, in: (*Instance)(h)}, nil
 }
 
-// watcher is a stream of events.
-type watcher struct{ *transport.Stream }
+// maxWatched is how many bytes may wait for one who watches: what is kept, and what happens while that is read.
+const maxWatched = 16 << 20
 
-// Write implements [ingest.Stream].
-func (w watcher) Write(p []byte) error {
-	err := w.Stream.Write(p)
-	if errors.Is(err, engineio.ErrSlow) {
+// watcher is a stream of events. What the transport does not take is kept here until it does.
+type watcher struct {
+	stream *transport.Stream
+	in     *Instance
+
+	mu   sync.Mutex
+	rest []byte
+}
+
+// Write implements [ingest.Stream]. It is slow who lets more than maxWatched wait, or anything while too much waits for slow readers altogether.
+func (w *watcher) Write(p []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.rest) == 0 {
+		err := w.stream.Write(p)
+		if !errors.Is(err, engineio.ErrSlow) {
+			return err
+		}
+	}
+	if len(w.rest)+len(p) > maxWatched || w.in.crowded() {
 		return ingest.ErrSlow
 	}
-	return err
+	if len(w.rest) == 0 {
+		w.stream.Drained(w.drained)
+	}
+	w.rest = append(w.rest, p...)
+	return nil
 }
+
+// part is how much of what waits is given to the transport at once.
+const part = 128 << 10
+
+// drained goes on with what waits. It runs on the connection's poller.
+func (w *watcher) drained() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.rest), part)
+	if w.stream.Write(w.rest[:n]) != nil {
+		w.rest = nil // the reader has left, which the stream's gone tells
+		return
+	}
+	if w.rest = w.rest[n:]; len(w.rest) == 0 {
+		w.rest = nil
+		return
+	}
+	w.stream.Drained(w.drained)
+}
+
+// Close implements [ingest.Stream].
+func (w *watcher) Close() error { return w.stream.Close() }

@@ -53,6 +53,7 @@ type Instance struct {
 
 	eventsIn atomic.Uint64
 	counts   counts
+	taps     taps
 	backlog  int64 // bytes that may wait for slow readers before files are refused
 	ready    chan struct{}
 
@@ -164,6 +165,9 @@ func (in *Instance) condition() (State, string) {
 	if state == Ready {
 		if note := in.trouble(); note != "" {
 			return Degraded, note
+		}
+		if in.settings.Load().c.Exposed() {
+			return state, "open to other machines without auth"
 		}
 	}
 	return state, ""

@@ -21,6 +21,7 @@ const (
 	sessionRecord                  // broadcast.SessionState as JSON
 	clientRecord                   // broadcast.ClientState as JSON
 	answerRecord                   // the client that has answered the event Seq
+	markRecord                     // nothing: somebody waits for what is before it
 )
 
 // ledger keeps the instance's events, and what its clients are owed, on disk: the journal and, of each namespace, what of it has to be written anew
@@ -47,7 +48,10 @@ type book struct {
 	found *broadcast.Restored // of an earlier run; nil once a broadcaster has it
 }
 
-var _ broadcast.Journal = (*book)(nil)
+var (
+	_ broadcast.Journal = (*book)(nil)
+	_ broadcast.Settler = (*book)(nil)
+)
 
 // lockPatience is how long the one before this instance may take to drain, if an edit replaces it.
 const lockPatience = 30 * time.Second
@@ -262,6 +266,13 @@ func (b *book) Client(c broadcast.ClientState) {
 // Answered implements [broadcast.Journal].
 func (b *book) Answered(seq uint64, client string) {
 	_ = b.of.log.Append(journal.Record{Kind: answerRecord, Space: b.space, Seq: seq, At: time.Now(), Data: []byte(client)}, nil)
+}
+
+// Settled implements [broadcast.Settler].
+func (b *book) Settled(f func()) {
+	if b.of.log.Append(journal.Record{Kind: markRecord, Space: b.space, At: time.Now()}, func(error) { f() }) != nil {
+		f()
+	}
 }
 
 // note writes a state. While the disk refuses, the next snapshot makes up for it.

@@ -15,6 +15,14 @@ import (
 // client are given up first.
 const maxPatternSpaces = 1024
 
+// Of the namespaces by pattern only the first keep a history of history.max_bytes; each further one has a share of it, so that one client cannot fill
+// the memory by naming many.
+const (
+	wideSpaces  = 32
+	narrowShare = 32
+	leastBytes  = 64 << 10
+)
+
 // spaces are the namespaces of one instance, each with its broadcaster.
 type spaces struct {
 	in *Instance
@@ -35,6 +43,16 @@ type space struct {
 	route  *route
 	cancel context.CancelFunc
 	named  bool // in full, by the file
+	narrow bool // see wideSpaces
+}
+
+// options of the namespace's broadcaster.
+func (sp *spaces) options(path string, narrow bool, s *settings) broadcast.Options {
+	o := s.broadcast(path, sp.in.crowded)
+	if narrow && o.History.Bytes > 0 {
+		o.History.Bytes = min(o.History.Bytes, max(o.History.Bytes/narrowShare, leastBytes))
+	}
+	return o
 }
 
 // start makes the namespaces that the file names in full. Others are made when a client asks for one that a pattern allows.
@@ -104,7 +122,7 @@ func (sp *spaces) evict() {
 	sp.mu.Lock()
 	if len(sp.live) >= maxPatternSpaces {
 		for path, s := range sp.live {
-			if !s.named && s.ns.Len() == 0 {
+			if !s.named && s.b.Idle() {
 				empty = append(empty, path)
 			}
 		}
@@ -117,13 +135,15 @@ func (sp *spaces) evict() {
 
 // add gives ns its handler and a running broadcaster; sp.mu is held.
 func (sp *spaces) add(ns *socketio.Namespace, named bool) {
-	o, begun := sp.in.journaled(ns.Path(), sp.in.settings.Load().broadcast(ns.Path(), sp.in.crowded))
+	narrow := !named && len(sp.live) >= wideSpaces
+	o, begun := sp.in.journaled(ns.Path(), sp.options(ns.Path(), narrow, sp.in.settings.Load()))
 	b := broadcast.New(sp.proof, ns, sp.in.pool, o)
 	begun(b.Epoch())
 	r := &route{in: sp.in, ns: ns, b: b}
 	ns.Handle(r)
 	cancel := sp.group.startAlone("broadcaster "+ns.Path(), b.Run)
-	sp.live[ns.Path()] = &space{ns: ns, b: b, route: r, cancel: cancel, named: named}
+	sp.live[ns.Path()] = &space{ns: ns, b: b, route: r, cancel: cancel, named: named, narrow: narrow}
+	sp.in.taps.follow(sp.live)
 }
 
 // apply removes the namespaces that s no longer allows, with their sockets, and makes those that it names in full.
@@ -146,7 +166,7 @@ func (sp *spaces) apply(s *settings) {
 		}
 	}
 	for _, one := range sp.live {
-		one.b.Configure(s.broadcast(one.ns.Path(), sp.in.crowded))
+		one.b.Configure(sp.options(one.ns.Path(), one.narrow && !one.named, s))
 	}
 	sp.mu.Unlock()
 	for _, path := range removed {

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io/fs"
 	"net/http"
-	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 
-	"github.com/sockd/sockd/config"
 	"github.com/sockd/sockd/instance/static"
 	"github.com/sockd/sockd/instance/transport"
 )
@@ -115,14 +113,14 @@ func (in *Instance) site(s, old *settings) error {
 		return nil
 	}
 	o := static.Options{Index: c.Index, Go: func(part func()) error { return in.work.Do(int(in.turn.Add(1)), part) }}
-	if there(c.Dir) {
+	if c.Dir != "" && !slices.Contains(s.missing, c.Dir) {
 		o.Dir = c.Dir
 	}
 	for _, r := range c.Rewrite {
 		o.Rewrite = append(o.Rewrite, static.Rewrite{From: r.From, To: r.To})
 	}
 	for _, m := range c.Mounts {
-		if there(m.Dir) {
+		if !slices.Contains(s.missing, m.Dir) {
 			o.Mounts = append(o.Mounts, static.Mount{At: m.At, Dir: m.Dir, Immutable: m.Immutable})
 		}
 	}
@@ -131,26 +129,4 @@ func (in *Instance) site(s, old *settings) error {
 		return fmt.Errorf("static: %w", err)
 	}
 	return nil
-}
-
-// there tells whether a folder exists. What else is wrong with it is for others to find.
-func there(dir string) bool {
-	_, err := os.Stat(dir)
-	return dir != "" && !errors.Is(err, fs.ErrNotExist)
-}
-
-// missing lists the folders of the static files that do not exist.
-func missing(c *config.Static) (dirs []string) {
-	if c == nil {
-		return nil
-	}
-	if c.Dir != "" && !there(c.Dir) {
-		dirs = append(dirs, c.Dir)
-	}
-	for _, m := range c.Mounts {
-		if !there(m.Dir) {
-			dirs = append(dirs, m.Dir)
-		}
-	}
-	return dirs
 }

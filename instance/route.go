@@ -50,6 +50,7 @@ func (r *route) Event(s *socketio.Socket, e *socketio.Event) {
 	r.in.eventsIn.Add(1)
 	st := r.in.settings.Load()
 	if !r.in.paced(s, e, &st.c.Limits) {
+		r.turnedAway(s, e, RefusedRate)
 		return
 	}
 	v := verdicts.Get().(*verdict)

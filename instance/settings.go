@@ -36,7 +36,7 @@ func compile(c *config.Instance, old *settings) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{c: c, missing: missing(c.Static), path: strings.TrimSuffix(c.Path, "/") + "/", origins: o, hosts: compileHosts(c)}
+	s := &settings{c: c, missing: c.Missing(), path: strings.TrimSuffix(c.Path, "/") + "/", origins: o, hosts: compileHosts(c)}
 	if s.proxies, err = compileProxies(c.TrustedProxies); err != nil {
 		return nil, err
 	}

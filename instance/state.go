@@ -28,7 +28,7 @@ const (
 // Status is a view of one instance at one moment. The counters are totals since New.
 type Status struct {
 	State      State
-	Note       string        // why it is degraded; empty otherwise
+	Note       string        // why it is degraded, or what an operator should know; mostly empty
 	Clients    int           // Engine.IO sessions
 	Polling    int           // those of them that use polling
 	Rooms      int           // over all namespaces, without the rooms of single sockets

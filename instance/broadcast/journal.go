@@ -28,6 +28,19 @@ type Journal interface {
 	Answered(seq uint64, client string)
 }
 
+// Settler is what a [Journal] may be, too. Then a client is told its pid only when that is on disk, so that it can come back whenever the process is
+// killed.
+type Settler interface {
+	// Settled calls f once, on any goroutine, when all that was noted before is on disk, or will never be.
+	Settled(f func())
+}
+
+// settles reports whether a new socket's CONNECT has to wait for the disk.
+func (x *session) settles() (Settler, bool) {
+	j, ok := x.b.journal.(Settler)
+	return j, ok && x.pid != ""
+}
+
 // Entry is an event for the journal. Of one that is not Kept the number alone has to be written.
 type Entry struct {
 	Seq    uint64

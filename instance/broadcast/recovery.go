@@ -87,10 +87,24 @@ func (b *Broadcaster) crowded() bool {
 // Resume implements [socketio.Recovery]. The rest runs on the lane of the socket's shard: there, all events up to some number have been
 // delivered and none after it.
 func (x *session) Resume(s *socketio.Socket, back func([]string, *socketio.Packet, bool)) error {
-	job := func() { x.resume(s, back) }
-	if !s.Recovered() {
-		job = func() { x.pay(s, back) }
+	if s.Recovered() {
+		return x.queue(s, func() { x.resume(s, back) })
 	}
+	pay := func() { x.pay(s, back) }
+	j, waits := x.settles()
+	if !waits {
+		return x.queue(s, pay)
+	}
+	j.Settled(func() {
+		if x.queue(s, pay) != nil {
+			s.Conn().Close(engineio.ForcedClose) // its client may try again
+		}
+	})
+	return nil
+}
+
+// queue runs job on the lane of the socket.
+func (x *session) queue(s *socketio.Socket, job func()) error {
 	err := x.b.pool.Do(s.Shard(), job)
 	if err != nil {
 		x.b.stats.refusals[Busy].Add(1)

@@ -43,7 +43,8 @@ func (x *session) Owes() bool {
 	defer b.desk.mu.Unlock()
 	c, s := x.client.Load(), x.own
 	x.own = nil
-	owes := b.opts.Load().Replay > 0 && (c == nil || x.fresh)
+	_, waits := x.settles()
+	owes := waits || b.opts.Load().Replay > 0 && (c == nil || x.fresh)
 	if c == nil {
 		return owes
 	}

@@ -37,7 +37,7 @@ var (
 	ErrBusy = errors.New("ingest: queue full")
 	// ErrDegraded says that events cannot be kept at present, as the disk is full: 503.
 	ErrDegraded = errors.New("ingest: events cannot be stored")
-	// ErrSlow is returned by [Stream].Write when more than 256 KiB wait for the reader.
+	// ErrSlow is returned by [Stream].Write when too much waits for the reader.
 	ErrSlow = errors.New("ingest: reader too slow")
 )
 
@@ -83,7 +83,6 @@ type Host interface {
 
 // Stream is an answer without end.
 type Stream interface {
-	Write(p []byte) error // never blocks and does not keep p; [ErrSlow] when more than 256 KiB wait
-	Buffered() int        // bytes that wait
+	Write(p []byte) error // never blocks and does not keep p; [ErrSlow] when too much waits, what that is the host says
 	Close() error
 }

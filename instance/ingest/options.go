@@ -45,7 +45,7 @@ const (
 	maxAnswerBytes = 16 << 20
 	maxKey         = 255 // bytes of an Idempotency-Key
 	maxWatchers    = 1000
-	maxBuffered    = 256 << 10 // bytes that may wait for a watcher
+	maxEarly       = 16 << 20 // bytes of what is kept, for a watcher whose stream has not begun
 	keepAlive      = 15 * time.Second
 	stuck          = 30 * time.Second // longer than any Publish takes, besides its Wait
 )

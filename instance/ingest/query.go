@@ -120,6 +120,9 @@ func validID(id string) bool {
 // shows tells whether a record is to be seen, and which of its rooms.
 func (v *view) shows(r *Record) (rooms []string, ok bool) {
 	rooms = r.Rooms
+	if r.Seq == 0 { // of a gap, which concerns everybody
+		return nil, true
+	}
 	if !v.all && len(rooms) > 0 {
 		rooms = both(rooms, v.allowed)
 		if len(rooms) == 0 {

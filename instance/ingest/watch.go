@@ -52,7 +52,7 @@ type watcher struct {
 	mu     sync.Mutex
 	stream Stream // nil until it has started
 	stop   func()
-	early  []byte // what is to be written first; maxBuffered at most
+	early  []byte // what is to be written first; maxEarly at most
 	full   bool   // more than that had to be
 	ended  bool
 	last   time.Time // of a write
@@ -99,14 +99,12 @@ func (t *watcher) write(p []byte) error {
 	switch {
 	case t.ended || t.full:
 		return nil
-	case t.stream == nil && len(t.early)+len(p) > maxBuffered && len(t.early) > len(preface):
+	case t.stream == nil && len(t.early)+len(p) > maxEarly && len(t.early) > len(preface):
 		t.full = true // what is there is written, and the reader resumes behind it
 		return nil
 	case t.stream == nil:
 		t.early = append(t.early, p...)
 		return nil
-	case t.stream.Buffered() > maxBuffered:
-		return ErrSlow
 	}
 	t.last = time.Now()
 	return t.stream.Write(p)
