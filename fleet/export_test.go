@@ -1,12 +1,10 @@
 package fleet
 
 import (
-	"context"
 	"io"
 	"time"
 
 	"github.com/sockd/sockd/config"
-	"github.com/sockd/sockd/instance/transport"
 )
 
 // Budget is the backoff of one instance.
@@ -29,7 +27,3 @@ func ListeningOn(r io.Reader, host string, port int) (list []string) {
 }
 
 func ParsePorts(data []byte) (map[string]int, error) { return parsePorts(data) }
-
-func ListenTCP(ctx context.Context, addr string) (transport.Listener, error) {
-	return listenTCP(ctx, addr)
-}

@@ -240,7 +240,7 @@ type listener struct {
 	closed bool
 }
 
-func (w *world) listen(_ context.Context, addr string) (transport.Listener, error) {
+func (w *world) listen(_ context.Context, _, addr string) (transport.Listener, error) {
 	ap := netip.MustParseAddrPort(addr)
 	w.mu.Lock()
 	defer w.mu.Unlock()

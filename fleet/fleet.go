@@ -30,6 +30,7 @@ type Member interface {
 	// Apply swaps the settings that can change while clients are connected; an error means that nothing changed.
 	Apply(c *config.Instance) error
 	Status() instance.Status
+	Operated
 }
 
 var (
@@ -56,7 +57,7 @@ type Options struct {
 	StateDir string       // where chosen ports are remembered; "" = only while the process lives
 
 	// Listen binds addr, a host and port of which port 0 means any. nil = TCP with plain options.
-	Listen func(ctx context.Context, addr string) (transport.Listener, error)
+	Listen func(ctx context.Context, instance, addr string) (transport.Listener, error)
 	// Holder says which process listens on a port of a host, 0 if that cannot be known. It may take a while and is called on any
 	// goroutine. nil = look it up in /proc.
 	Holder func(host string, port int) (pid int, command string)
@@ -75,7 +76,7 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Listen == nil {
-		o.Listen = listenTCP
+		o.Listen = func(ctx context.Context, _, addr string) (transport.Listener, error) { return ListenTCP(ctx, addr) }
 	}
 	if o.Holder == nil {
 		o.Holder = Holder

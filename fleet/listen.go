@@ -22,9 +22,12 @@ type binding struct {
 	ln   transport.Listener
 }
 
-// listenTCP binds addr with plain options. Multipath TCP is off: the kernel lists such listeners elsewhere, and the pollers
+// Listener is what an instance accepts on.
+type Listener = transport.Listener
+
+// ListenTCP binds addr with plain options. Multipath TCP is off: the kernel lists such listeners elsewhere, and the pollers
 // expect plain connections.
-func listenTCP(ctx context.Context, addr string) (transport.Listener, error) {
+func ListenTCP(ctx context.Context, addr string) (transport.Listener, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
 	network := "tcp"
@@ -46,9 +49,9 @@ func plainListenError(addr string, err error) error {
 	return fmt.Errorf("listen %s: %w", addr, err)
 }
 
-// open binds one address. Port 0 is any.
-func (f *Fleet) open(host string, port int) (*binding, error) {
-	ln, err := f.o.Listen(context.Background(), address(host, port))
+// open binds one address for an instance. Port 0 is any.
+func (f *Fleet) open(name, host string, port int) (*binding, error) {
+	ln, err := f.o.Listen(context.Background(), name, address(host, port))
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +106,7 @@ func (l *loop) bind(e *entry) (*binding, error) {
 			last = &ownError{port, owner}
 			continue
 		}
-		b, err := l.f.open(e.cfg.Host, port)
+		b, err := l.f.open(e.name, e.cfg.Host, port)
 		if err == nil {
 			l.chose(e.name, e.cfg.Port, b)
 			return b, nil

@@ -40,7 +40,7 @@ func (l *loop) holderOf(b *binding) *entry {
 // restore binds an address again that was closed for an edit that was then rolled back. If somebody else was quicker, the
 // instance keeps its clients and waits for the address.
 func (l *loop) restore(e *entry, b *binding) {
-	ln, err := l.f.o.Listen(context.Background(), b.addr)
+	ln, err := l.f.o.Listen(context.Background(), e.name, b.addr)
 	if err != nil {
 		l.f.o.Log.Error("address lost while an edit was undone", "instance", e.name, "listen", b.addr, "err", err)
 		e.bound, e.retryAt, e.note = nil, time.Now(), err.Error()

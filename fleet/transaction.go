@@ -133,7 +133,7 @@ func (t *transaction) rollback() {
 
 // open binds an address for j and closes it again if the edit is rolled back.
 func (t *transaction) open(j *job, port int) error {
-	b, err := t.l.f.open(j.cfg.Host, port)
+	b, err := t.l.f.open(j.e.name, j.cfg.Host, port)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // testApp has the flags of the real one and commands for every shape of argument.
 func testApp() *cli.App {
 	app := newApp(io.Discard, io.Discard)
-	app.Commands = append(app.Commands, &cli.Command{Name: "emit", Flags: []cli.Flag{
+	app.Commands = append(app.Commands, &cli.Command{Name: "shout", Flags: []cli.Flag{
 		&cli.StringFlag{Name: "room"},
 		&cli.IntFlag{Name: "lines", Aliases: []string{"n"}},
 		&cli.BoolFlag{Name: "ack", Aliases: []string{"a"}},
@@ -38,13 +38,13 @@ func TestArrange(t *testing.T) {
 		{"combined, the last one has its value attached", "fleet status -qcx", "--quiet=true --config=x fleet status --"},
 		{"a bool with a value", "fleet status --json=false", "--json=false fleet status --"},
 		{"a bool takes no word", "fleet status --json a", "--json=true fleet status -- a"},
-		{"a negative number is an argument", "emit -5 --room r", "emit --room=r -- -5"},
-		{"a negative number is a value", "emit -n -5", "emit --lines=-5 --"},
-		{"a dash is an argument", "emit a - --ack", "emit --ack=true -- a -"},
+		{"a negative number is an argument", "shout -5 --room r", "shout --room=r -- -5"},
+		{"a negative number is a value", "shout -n -5", "shout --lines=-5 --"},
+		{"a dash is an argument", "shout a - --ack", "shout --ack=true -- a -"},
 		{"a dash is a value", "fleet status -c -", "--config=- fleet status --"},
-		{"after the double dash nothing is touched", "emit a --ack -- --room r -v -- -x", "emit --ack=true -- a --room r -v -- -x"},
-		{"a repeated flag", "emit -t a --tag b x", "emit --tag=a --tag=b -- x"},
-		{"an argument with the name of a command", "emit fleet status", "emit -- fleet status"},
+		{"after the double dash nothing is touched", "shout a --ack -- --room r -v -- -x", "shout --ack=true -- a --room r -v -- -x"},
+		{"a repeated flag", "shout -t a --tag b x", "shout --tag=a --tag=b -- x"},
+		{"an argument with the name of a command", "shout fleet status", "shout -- fleet status"},
 		{"--version anywhere", "fleet status --version a", "version"},
 		{"help of the program", "--help", "--help"},
 		{"help of a group", "fleet -h", "fleet --help"},
@@ -131,7 +131,7 @@ func TestFlagsHaveOneKind(t *testing.T) {
 
 // Whatever is typed, arrange neither panics nor loses a word behind the double dash.
 func FuzzArrange(f *testing.F) {
-	for _, seed := range []string{"fleet status -qc x -- a", "-", "--", "-=", "--=", "-c= fleet", "emit -5 -n-5", "-\xff", "help help help", "fleet -v=x status"} {
+	for _, seed := range []string{"fleet status -qc x -- a", "-", "--", "-=", "--=", "-c= fleet", "shout -5 -n-5", "-\xff", "help help help", "fleet -v=x status"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -15,6 +15,7 @@ import (
 	"github.com/sockd/sockd/config/watch"
 	"github.com/sockd/sockd/fleet"
 	"github.com/sockd/sockd/fleet/control"
+	"github.com/sockd/sockd/fleet/service"
 	"github.com/urfave/cli/v2"
 )
 
@@ -37,8 +38,9 @@ type process struct {
 	held        *hold
 	log         *liveLog
 	signals     signals
-	herald      *herald        // nil in the foreground
-	first, boot *config.Config // see firstRevision
+	herald      *herald          // nil in the foreground
+	sockets     *service.Sockets // that the service manager has opened; nil = none
+	first, boot *config.Config   // see firstRevision
 }
 
 // runFleet is the daemon, from the first signal handler to the last released lock.
@@ -63,6 +65,10 @@ func runFleet(c *cli.Context) (err error) {
 		return err
 	}
 	defer d.log.file.Close()
+	if d.sockets, err = service.Activated(); err != nil {
+		d.log.Warn("sockets of the service manager not understood", "err", err)
+	}
+	defer d.sockets.Close()
 	d.log.apply(d.first.Log)
 	if mountedAlone(d.first.Path) {
 		d.log.Warn("file is mounted alone, an edit that replaces it is not seen", "reason", mountRemedy)
@@ -94,7 +100,9 @@ func (d *process) serve(ctx context.Context) error {
 		},
 		Version:  version,
 		StateDir: d.place.dir,
+		Listen:   d.listen,
 	})
+	manager := newNotifier(f, d.log)
 	socket, err := d.held.listen()
 	if err != nil {
 		return err
@@ -108,15 +116,40 @@ func (d *process) serve(ctx context.Context) error {
 		context.AfterFunc(ctx, drain) // another actor ended
 		return f.Run(fleetCtx)
 	})
-	g.add(func(ctx context.Context) error { return control.Serve(ctx, socket, f) })
+	g.add(func(ctx context.Context) error { return control.Serve(ctx, socket, announced{f, manager}) })
+	g.add(manager.Run)
 	g.add(watcher.Run)
 	g.add(keep.run)
-	g.add(func(ctx context.Context) error { return settle(ctx, f, d.herald) })
+	g.add(func(ctx context.Context) error { return settle(ctx, f, d) })
 	g.add(func(ctx context.Context) error {
-		return reloads(ctx, f, triggers{d.signals.hup, watcher.C(), watcher.Trouble()}, d.log.Logger)
+		return reloads(ctx, announced{f, manager}, triggers{d.signals.hup, watcher.C(), watcher.Trouble()}, d.log.Logger)
 	})
 	g.add(func(ctx context.Context) error { return stops(ctx, d.signals.stop, drain, d.log.Logger) })
 	return g.run(ctx)
+}
+
+// listen takes the listener that the service manager has opened for an instance, or binds the address.
+func (d *process) listen(ctx context.Context, instance, addr string) (fleet.Listener, error) {
+	ln, err := d.sockets.Take(instance, addr)
+	switch {
+	case err != nil:
+		return nil, err
+	case ln != nil:
+		return ln, nil
+	}
+	return fleet.ListenTCP(ctx, addr)
+}
+
+// unclaimed warns of sockets that the service manager has opened for nobody, and closes them: clients would wait there.
+func (d *process) unclaimed(st control.Status) {
+	names := []string{"admin"}
+	for _, in := range st.Instances {
+		names = append(names, in.Name)
+	}
+	for _, text := range d.sockets.Unclaimed(names) {
+		d.log.Warn("socket of the service manager is not used", "reason", text)
+	}
+	d.sockets.Close()
 }
 
 // signals are those that the daemon lives by.
@@ -176,10 +209,11 @@ func loadWatched(first *config.Config, w *watch.Watcher) func() (*config.Config,
 
 // settle tells who has started the daemon that every instance is ready or has failed once, and returns the memory that the start has used up,
 // hundreds of instances at once, to the system.
-func settle(ctx context.Context, f *fleet.Fleet, h *herald) error {
+func settle(ctx context.Context, f *fleet.Fleet, d *process) error {
 	select {
 	case <-f.Settled():
-		h.ready()
+		d.herald.ready()
+		d.unclaimed(f.Status())
 		debug.FreeOSMemory()
 	case <-ctx.Done():
 	}

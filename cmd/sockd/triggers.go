@@ -6,7 +6,6 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/sockd/sockd/fleet"
 	"github.com/sockd/sockd/fleet/control"
 )
 
@@ -19,7 +18,7 @@ type triggers struct {
 
 // reloads has the fleet read its file after each HUP and each edit. The fleet logs what becomes of it. That the system tells of no edits is
 // said once.
-func reloads(ctx context.Context, f *fleet.Fleet, on triggers, log *slog.Logger) error {
+func reloads(ctx context.Context, f announced, on triggers, log *slog.Logger) error {
 	for {
 		select {
 		case s := <-on.hup:

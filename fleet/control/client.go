@@ -101,8 +101,8 @@ func refused(status string, body []byte) error {
 	if json.Unmarshal(body, &e) != nil || e.Error.Message == "" {
 		return fmt.Errorf("daemon answered %s", status)
 	}
-	if e.Error.Code == codeUnknown {
-		return &remoteError{e.Error.Message, ErrUnknown}
+	if is := sentinel(e.Error.Code); is != nil {
+		return &remoteError{e.Error.Message, is}
 	}
 	return errors.New(e.Error.Message)
 }

@@ -63,6 +63,7 @@ func handler(b Backend) http.Handler {
 		return writeJSON(w, http.StatusOK, report)
 	}))
 	routeOrders(mux, b)
+	routeTraffic(mux, b)
 	mux.Handle("/", endpoint(func(_ http.ResponseWriter, r *http.Request) error {
 		return &httpError{status: http.StatusNotFound, message: "no such request: " + r.Method + " " + r.URL.Path}
 	}))
@@ -117,10 +118,14 @@ func checkVersion(r *http.Request) error {
 // readJSON bounds the time of the body by hand: http.Server.ReadTimeout would also end the context of a reload that takes
 // longer than that.
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	return readUpTo(w, r, v, maxRequest)
+}
+
+func readUpTo(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
 	rc := http.NewResponseController(w)
 	rc.SetReadDeadline(time.Now().Add(bodyTime))
 	defer rc.SetReadDeadline(time.Time{})
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
 		return &httpError{status: http.StatusBadRequest, message: "request body: " + err.Error()}

@@ -11,6 +11,7 @@ const Schema = 1
 // Backend is what answers an operator. Its methods are called from many goroutines at once; *fleet.Fleet satisfies it.
 type Backend interface {
 	Operator
+	Traffic
 	// Status never blocks.
 	Status() Status
 	// Reload reads the file anew and returns when the edit has been applied or refused. A refusal is a [Report], not an
