@@ -1,6 +1,8 @@
 package config
 
 import (
+	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,9 +20,19 @@ func (l *loader) checkFleet(root *node) {
 	}
 	listen := root.get("admin", "listen")
 	c.Admin.Written = listen != nil
-	if listen != nil && !listen.bad && c.Admin.Listen != "off" && !l.later {
-		l.at(listen, "not supported yet, except \"off\"")
+	if listen != nil && !listen.bad && c.Admin.Listen != "off" && c.Admin.Token == "" && !near(c.Admin.Listen) {
+		l.at(listen, "other machines can reach it, so it needs a token: write admin.token_file, or listen on 127.0.0.1")
 	}
+}
+
+// near reports whether only this machine can reach an address with a port.
+func near(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // ordered checks initial and max of a backoff in the table below n.

@@ -49,7 +49,7 @@ type Backoff struct {
 
 // Admin is the table [admin].
 type Admin struct {
-	Listen    string `toml:"listen" default:"127.0.0.1:8700" reload:"rebind" check:"listen" soon:"an address"` // "off" or an address
+	Listen    string `toml:"listen" default:"127.0.0.1:8700" reload:"rebind" check:"listen"` // "off" or an address
 	Token     Secret `toml:"token" default:"" reload:"live"`
 	TokenFile string `toml:"token_file" default:"" reload:"live" path:"secret"`
 	Written   bool   `toml:"-"` // listen stands in the file: that address is waited for, no other port is taken

@@ -61,6 +61,8 @@ type Options struct {
 	// Holder says which process listens on a port of a host, 0 if that cannot be known. It may take a while and is called on any
 	// goroutine. nil = look it up in /proc.
 	Holder func(host string, port int) (pid int, command string)
+	// Admin tells the address of the dashboard, "" without one, and why there is none. nil = there is none. It must not block.
+	Admin func() (address, note string)
 	// Loops makes and starts the event loops that instances share. nil = transport.NewLoops.
 	Loops func(n, maxFiles int) (*transport.Loops, error)
 }
@@ -111,6 +113,7 @@ type Fleet struct {
 	stopping chan struct{} // no further request is taken
 	ended    chan struct{} // the fleet's goroutine reads no more events
 	members  sync.WaitGroup
+	reloads  tally
 }
 
 // New returns a fleet that does nothing before [Fleet.Run].

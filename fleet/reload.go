@@ -25,7 +25,9 @@ func (l *loop) reload(ctx context.Context, r request) answer {
 		report = l.decide(ctx, want, r, begun)
 	}
 	report.Revision = l.revision
-	report.TookMS = millis(time.Since(begun))
+	took := time.Since(begun)
+	report.TookMS = millis(took)
+	l.f.reloads.add(report.Outcome, took)
 	if len(report.Errors) > 0 {
 		report.Error = &report.Errors[0]
 	}

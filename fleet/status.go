@@ -7,6 +7,7 @@ import (
 	"github.com/sockd/sockd/config"
 	"github.com/sockd/sockd/fleet/control"
 	"github.com/sockd/sockd/instance"
+	"github.com/sockd/sockd/instance/transport"
 )
 
 // meterEvery is how often the rates of the table are measured.
@@ -23,7 +24,8 @@ type snapshot struct {
 	verdict   verdict
 	pending   []string
 	views     []view
-	stale     chan struct{} // closed when there is a newer snapshot
+	loops     *transport.Loops // those that instances share; nil in tests without instances
+	stale     chan struct{}    // closed when there is a newer snapshot
 }
 
 // view is one entry as it was when the snapshot was taken. What the member itself knows is asked when it is read.
@@ -46,7 +48,7 @@ func (l *loop) publish() {
 	s := &snapshot{
 		version: l.f.o.Version, config: l.running, state: control.Running, startedAt: l.f.snapshot.Load().startedAt,
 		revision: l.revision, appliedAt: l.appliedAt, verdict: l.verdict, pending: l.pending,
-		views: make([]view, 0, len(l.entries)), stale: make(chan struct{}),
+		loops: l.loops, views: make([]view, 0, len(l.entries)), stale: make(chan struct{}),
 	}
 	if l.ending {
 		s.state = control.Stopping
@@ -107,6 +109,9 @@ func (f *Fleet) Status() control.Status {
 	}
 	if s.config != nil {
 		st.Fleet.Name, st.Fleet.File = s.config.Fleet.Name, s.config.Path
+		if f.o.Admin != nil {
+			st.Fleet.Admin, st.Fleet.AdminNote = f.o.Admin()
+		}
 	}
 	for i := range s.views {
 		st.Instances[i] = s.views[i].status()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"github.com/sockd/sockd/instance/broadcast"
 	"github.com/sockd/sockd/instance/journal"
+	"github.com/sockd/sockd/instance/socketio"
 )
 
 var errNoPlace = errors.New("journal: journal.dir is not written, and there is no state folder that could hold it")
@@ -32,11 +34,10 @@ func (in *Instance) openLedger(ctx context.Context, g *group) error {
 	case "off":
 		o.Fsync = journal.Off
 	}
-	limits := map[string]broadcast.History{}
-	for path := range s.c.Namespace {
-		limits[path] = s.broadcast(path, nil).History
-	}
-	l, found, err := openLedger(ctx, o, limits, s.broadcast("", nil).History)
+	l, found, err := openLedger(ctx, o, func(space string, nth int) broadcast.History {
+		narrow := nth >= wideSpaces && !slices.Contains(s.named, space)
+		return in.spaces.options(space, narrow, s).History
+	})
 	if err != nil {
 		return err
 	}
@@ -59,15 +60,21 @@ func (in *Instance) closeLedger() {
 	}
 }
 
-// journaled adds the journal of a namespace to the options of its broadcaster. begun is to be called with the epoch that it goes by.
-func (in *Instance) journaled(path string, o broadcast.Options) (with broadcast.Options, begun func(epoch string)) {
+// journaled makes the broadcaster of a namespace, with its journal if there is one. run is its Run.
+func (in *Instance) journaled(ns *socketio.Namespace, proof broadcast.Proof, o broadcast.Options) (b *broadcast.Broadcaster, run func(context.Context) error) {
 	l := in.ledger.Load()
 	if l == nil {
-		return o, func(string) {}
+		b = broadcast.New(proof, ns, in.pool, o)
+		return b, b.Run
 	}
-	b, found := l.open(path)
-	o.Journal, o.Restored = b, found
-	return o, b.begun
+	k, found := l.open(ns.Path())
+	o.Journal, o.Restored = k, found
+	b = broadcast.New(proof, ns, in.pool, o)
+	k.begun(b.Epoch())
+	return b, func(ctx context.Context) error {
+		defer k.close()
+		return b.Run(ctx)
+	}
 }
 
 // journalTrouble says what the disk refuses.

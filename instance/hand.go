@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,14 +17,25 @@ import (
 	"github.com/sockd/sockd/instance/worker"
 )
 
-// hands are the instance's side of its worker: what waits for the worker's answers, and what its words do. It implements [worker.Sink].
+// hands is the instance's side of its workers: the one that it has now, and how it comes to it.
 type hands struct {
 	in *Instance
 
+	mu    sync.Mutex
+	group *group          // nil until the instance runs
+	now   *hand           // nil without a worker
+	last  <-chan struct{} // closed when nothing is left of the one before
+}
+
+// hand is one worker, from the edit that brings it to the one that takes it away, and what waits for its answers. It implements [worker.Sink]. A later worker
+// has a hand of its own, because it counts its events from 1 again.
+type hand struct {
+	in     *Instance
+	w      *worker.Worker
+	cancel func()
+	ended  chan struct{} // closed when nothing is left of it
+
 	mu      sync.Mutex
-	w       *worker.Worker // nil without one
-	cancel  func()
-	group   *group // nil until the instance runs
 	answers map[uint64]func(args ...any) error
 	asked   map[uint64]admission // CONNECTs that the worker decides about
 }
@@ -34,7 +46,13 @@ type admission struct {
 	s *socketio.Socket
 }
 
-var _ worker.Sink = (*hands)(nil)
+var _ worker.Sink = (*hand)(nil)
+
+func (h *hands) current() *hand {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
 
 // hand gives an event to the worker, and leaves the acknowledgement to it if the rule says so.
 func (r *route) hand(v *verdict, c *cause) {
@@ -47,7 +65,7 @@ func (r *route) hand(v *verdict, c *cause) {
 	}
 	var err error
 	if e.Args, err = textual(c.e.Args(), c.e.Attachments); err == nil {
-		err = r.in.hands.send(e, c.e.Acker())
+		err = r.in.hands.current().send(e, c.e.Acker())
 	}
 	if err != nil {
 		r.in.counts.refuse(overWorker)
@@ -56,12 +74,12 @@ func (r *route) hand(v *verdict, c *cause) {
 }
 
 // send queues an event and notes who waits for its answer.
-func (h *hands) send(e worker.Event, answer func(args ...any) error) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.w == nil {
+func (h *hand) send(e worker.Event, answer func(args ...any) error) error {
+	if h == nil {
 		return worker.ErrDown
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	id, err := h.w.Send(e)
 	if err == nil && e.Ack {
 		h.answers[id] = answer
@@ -71,27 +89,31 @@ func (h *hands) send(e worker.Event, answer func(args ...any) error) error {
 
 // askWorker leaves a CONNECT to the worker.
 func (in *Instance) askWorker(r *route, s *socketio.Socket, from json.RawMessage) error {
-	h := &in.hands
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var id uint64
-	err := worker.ErrDown
-	if h.w != nil {
-		id, err = h.w.Send(worker.Event{Type: "connect", SID: s.ID(), Namespace: r.ns.Path(), Name: "connect", Args: array(from), Auth: from, Ack: true})
-	}
-	if err != nil {
+	if err := in.hands.current().ask(r, s, from); err != nil {
 		in.counts.refuse(overWorker)
 		return &socketio.ConnectError{Message: "unauthorized", Data: map[string]string{"reason": "unavailable"}}
 	}
-	h.asked[id] = admission{r, s}
 	return socketio.ErrLater
+}
+
+func (h *hand) ask(r *route, s *socketio.Socket, from json.RawMessage) error {
+	if h == nil {
+		return worker.ErrDown
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id, err := h.w.Send(worker.Event{Type: "connect", SID: s.ID(), Namespace: r.ns.Path(), Name: "connect", Args: array(from), Auth: from, Ack: true})
+	if err == nil {
+		h.asked[id] = admission{r, s}
+	}
+	return err
 }
 
 func array(arg json.RawMessage) json.RawMessage {
 	return json.RawMessage("[" + string(arg) + "]")
 }
 
-func (h *hands) admission(id uint64) (admission, bool) {
+func (h *hand) admission(id uint64) (admission, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a, ok := h.asked[id]
@@ -100,7 +122,7 @@ func (h *hands) admission(id uint64) (admission, bool) {
 }
 
 // Accept implements [worker.Sink].
-func (h *hands) Accept(id uint64) {
+func (h *hand) Accept(id uint64) {
 	if a, ok := h.admission(id); ok {
 		a.r.identify(a.s, a.s.Auth(), "")
 		a.r.settle(a.s, nil)
@@ -108,7 +130,7 @@ func (h *hands) Accept(id uint64) {
 }
 
 // Refuse implements [worker.Sink].
-func (h *hands) Refuse(id uint64, message string, data json.RawMessage) {
+func (h *hand) Refuse(id uint64, message string, data json.RawMessage) {
 	a, ok := h.admission(id)
 	if !ok {
 		return
@@ -122,7 +144,7 @@ func (h *hands) Refuse(id uint64, message string, data json.RawMessage) {
 }
 
 // Ack implements [worker.Sink].
-func (h *hands) Ack(id uint64, args json.RawMessage) {
+func (h *hand) Ack(id uint64, args json.RawMessage) {
 	h.mu.Lock()
 	answer := h.answers[id]
 	delete(h.answers, id)
@@ -138,7 +160,7 @@ func (h *hands) Ack(id uint64, args json.RawMessage) {
 }
 
 // Lost implements [worker.Sink].
-func (h *hands) Lost(id uint64, reason string) {
+func (h *hand) Lost(id uint64, reason string) {
 	h.in.counts.refuse(lostByWorker)
 	h.mu.Lock()
 	answer := h.answers[id]
@@ -154,7 +176,7 @@ func (h *hands) Lost(id uint64, reason string) {
 }
 
 // arguments decodes what the worker wrote into what can be sent.
-func (h *hands) arguments(args json.RawMessage) ([]any, error) {
+func (h *hand) arguments(args json.RawMessage) ([]any, error) {
 	args, attachments, err := worker.DecodeBinary(args)
 	if err != nil {
 		return nil, err
@@ -167,7 +189,7 @@ func (h *hands) arguments(args json.RawMessage) ([]any, error) {
 }
 
 // Emit implements [worker.Sink].
-func (h *hands) Emit(e worker.Emit) error {
+func (h *hand) Emit(e worker.Emit) error {
 	r := h.in.spaces.route(e.Namespace)
 	if r == nil {
 		return fmt.Errorf("namespace %q: this instance has none of that name", e.Namespace)
@@ -199,7 +221,7 @@ func names(targets []string) (rooms []string) {
 }
 
 // Join implements [worker.Sink].
-func (h *hands) Join(m worker.Membership) {
+func (h *hand) Join(m worker.Membership) {
 	h.move(m, func(s *socketio.Socket) {
 		if s.Join(m.Rooms...) != nil {
 			h.in.counts.refuse(overRooms)
@@ -208,12 +230,12 @@ func (h *hands) Join(m worker.Membership) {
 }
 
 // Leave implements [worker.Sink].
-func (h *hands) Leave(m worker.Membership) {
+func (h *hand) Leave(m worker.Membership) {
 	h.move(m, func(s *socketio.Socket) { s.Leave(m.Rooms...) })
 }
 
 // Disconnect implements [worker.Sink].
-func (h *hands) Disconnect(sid, namespace string) {
+func (h *hand) Disconnect(sid, namespace string) {
 	if sp := h.in.spaces.find(namespace); sp != nil {
 		if s := sp.ns.Lookup(sid); s != nil {
 			s.Disconnect(false)
@@ -222,7 +244,7 @@ func (h *hands) Disconnect(sid, namespace string) {
 }
 
 // move changes the rooms of a client, which may have left.
-func (h *hands) move(m worker.Membership, how func(*socketio.Socket)) {
+func (h *hand) move(m worker.Membership, how func(*socketio.Socket)) {
 	sp := h.in.spaces.find(m.Namespace)
 	if sp == nil {
 		return
@@ -248,21 +270,37 @@ func (h *hands) apply(s *settings) {
 	switch {
 	case h.group == nil:
 	case s.c.Worker == nil:
-		if h.cancel != nil {
-			h.cancel()
+		if h.now != nil {
+			h.now.cancel()
+			h.last = h.now.ended
 		}
-		h.w, h.cancel = nil, nil
-	case h.w != nil:
-		h.w.Configure(h.options(s.c))
+		h.now = nil
+	case h.now != nil:
+		if err := h.now.w.Configure(h.options(s.c)); err != nil { // the configuration was checked
+			h.in.env.Log.Error("worker not changed", "err", err)
+		}
 	default:
-		w, err := worker.New(h.options(s.c), h)
-		if err != nil { // the configuration was checked
-			h.in.env.Log.Error("worker not started", "err", err)
-			return
-		}
-		h.w, h.answers, h.asked = w, map[uint64]func(...any) error{}, map[uint64]admission{}
-		h.cancel = h.group.startAlone("worker", w.Run)
+		h.begin(s)
 	}
+}
+
+// begin starts a worker, once the one before it has ended; h.mu is held.
+func (h *hands) begin(s *settings) {
+	n := &hand{in: h.in, ended: make(chan struct{}), answers: map[uint64]func(...any) error{}, asked: map[uint64]admission{}}
+	w, err := worker.New(h.options(s.c), n)
+	if err != nil { // the configuration was checked
+		h.in.env.Log.Error("worker not started", "err", err)
+		return
+	}
+	n.w, h.now = w, n
+	last := h.last
+	n.cancel = h.group.startAlone("worker", func(ctx context.Context) error {
+		defer close(n.ended)
+		if last != nil {
+			<-last // it ends within its stop_timeout
+		}
+		return w.Run(ctx)
+	})
 }
 
 func (h *hands) options(c *config.Instance) worker.Options {
@@ -278,13 +316,11 @@ func (h *hands) options(c *config.Instance) worker.Options {
 
 // status of the worker; nil without one.
 func (h *hands) status() *worker.Status {
-	h.mu.Lock()
-	w := h.w
-	h.mu.Unlock()
-	if w == nil {
+	n := h.current()
+	if n == nil {
 		return nil
 	}
-	st := w.Status()
+	st := n.w.Status()
 	return &st
 }
 

@@ -26,8 +26,11 @@ func (h *handler) Limit(r *http.Request) int64 {
 	case s.posts(r):
 		return h.posts.Limit(r)
 	}
-	return 0
+	return strayBody
 }
+
+// strayBody is how long a body may be that nobody reads: who posts to the wrong path is to be told so.
+const strayBody = 64 << 10
 
 // Stream is asked whether a body is to be taken as it arrives.
 func (h *handler) Stream(r *http.Request, _ func(bool)) (take func([]byte, bool) error, gone func(error)) {

@@ -128,7 +128,9 @@ func (in *Instance) Apply(c *config.Instance) error {
 	in.http.Configure(s.transport(in.env.Log))
 	in.engine.Configure(s.engine())
 	in.io.Configure(s.socketio(in.pool.Lanes(), in.spaces.open))
-	in.posts.Configure(s.ingest(in))
+	if s.c.Ingest != nil { // else what is under way keeps the options that it was let in by
+		in.posts.Configure(s.ingest(in))
+	}
 	in.spaces.apply(s)
 	in.hands.apply(s)
 	return nil

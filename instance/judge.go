@@ -36,11 +36,12 @@ func (v *verdict) of(r *route, s *socketio.Socket, event string, payload rule.Pa
 	}
 }
 
-// lifecycle is the payload of the events connect and disconnect.
+// lifecycle is the payload of the events connect and disconnect. Their names are reserved, so another one stands in it, which nobody sees: such an event is
+// only ever sent on under a name of its rule.
 func lifecycle(event string, arg any) rule.JSON {
-	p, err := json.Marshal([]any{event, arg})
+	p, err := json.Marshal([]any{"sockd:" + event, arg})
 	if err != nil {
-		p, _ = json.Marshal([]any{event})
+		p, _ = json.Marshal([]any{"sockd:" + event})
 	}
 	return p
 }

@@ -33,12 +33,13 @@ type ledger struct {
 	books map[string]*book
 }
 
-// book is the journal of one namespace. It implements [broadcast.Journal]; ledger.mu guards it.
+// book is the journal of one namespace, for one broadcaster. It implements [broadcast.Journal]; ledger.mu guards it.
 type book struct {
 	of        *ledger
 	space     string
-	committed func(uint64, error)
+	committed func(uint64, error) // does not change once there are events
 	scratch   []byte
+	closed    bool // its broadcaster has ended, and another may have the namespace
 
 	epoch    string
 	last     uint64 // the highest number that was given out
@@ -46,6 +47,7 @@ type book struct {
 	clients  map[string]broadcast.ClientState
 
 	found *broadcast.Restored // of an earlier run; nil once a broadcaster has it
+	bytes int                 // of its events
 }
 
 var (
@@ -57,19 +59,19 @@ var (
 const lockPatience = 30 * time.Second
 
 // openLedger opens the journal and reads it. Another instance that is just being replaced may have it for a while yet.
-func openLedger(ctx context.Context, o journal.Options, limits map[string]broadcast.History, all broadcast.History) (*ledger, *journal.Recovered, error) {
+func openLedger(ctx context.Context, o journal.Options, limit func(space string, nth int) broadcast.History) (*ledger, *journal.Recovered, error) {
 	l := &ledger{books: map[string]*book{}}
 	o.Snapshot = l.snapshot
 	log, found, err := journal.Open(o)
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
-	limit := time.NewTimer(lockPatience)
-	defer limit.Stop()
+	patience := time.NewTimer(lockPatience)
+	defer patience.Stop()
 	for errors.Is(err, journal.ErrLocked) {
 		select {
 		case <-ctx.Done():
 			return nil, nil, ctx.Err()
-		case <-limit.C:
+		case <-patience.C:
 			return nil, nil, err
 		case <-again.C:
 			log, found, err = journal.Open(o)
@@ -79,17 +81,22 @@ func openLedger(ctx context.Context, o journal.Options, limits map[string]broadc
 		return nil, nil, err
 	}
 	l.log = log
-	if err := l.read(found, limits, all); err != nil {
+	if err := l.read(found, limit); err != nil {
 		return nil, nil, errors.Join(err, log.Close())
 	}
 	return l, found, nil
 }
 
 // read takes in what an earlier run has left. Of each namespace no more events are kept than its history takes.
-func (l *ledger) read(found *journal.Recovered, limits map[string]broadcast.History, all broadcast.History) error {
+func (l *ledger) read(found *journal.Recovered, limit func(space string, nth int) broadcast.History) error {
+	bounds := map[string]broadcast.History{}
 	err := l.log.Replay(func(r journal.Record) error {
-		b := l.book(r.Space)
-		return b.take(&r, orHistory(limits, r.Space, all))
+		h, known := bounds[r.Space]
+		if !known {
+			h = limit(r.Space, len(bounds))
+			bounds[r.Space] = h
+		}
+		return l.book(r.Space).take(&r, h)
 	})
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
@@ -104,13 +111,6 @@ func (l *ledger) read(found *journal.Recovered, limits map[string]broadcast.Hist
 		f.Sessions, f.Clients = slices.Collect(maps.Values(b.sessions)), slices.Collect(maps.Values(b.clients))
 	}
 	return nil
-}
-
-func orHistory(limits map[string]broadcast.History, space string, all broadcast.History) broadcast.History {
-	if h, ok := limits[space]; ok {
-		return h
-	}
-	return all
 }
 
 // book returns the book of a namespace; l.mu is held, or nobody else is there yet.
@@ -149,7 +149,9 @@ func (b *book) take(r *journal.Record, h broadcast.History) error {
 		}
 		keep(b.clients, c.ID, c, c.Gone)
 	case answerRecord:
-		b.found.Answered[r.Seq] = append(b.found.Answered[r.Seq], string(r.Data))
+		if r.Seq > b.found.Floor {
+			b.found.Answered[r.Seq] = append(b.found.Answered[r.Seq], string(r.Data))
+		}
 	}
 	return nil
 }
@@ -167,7 +169,7 @@ func (b *book) takeEpoch(r *journal.Record) {
 	if epoch := string(r.Data); epoch != b.epoch {
 		b.epoch = epoch
 		if r.Seq == 0 {
-			b.last, b.found = 0, &broadcast.Restored{Answered: map[uint64][]string{}}
+			b.last, b.bytes, b.found = 0, 0, &broadcast.Restored{Answered: map[uint64][]string{}}
 			clear(b.sessions)
 			clear(b.clients)
 		}
@@ -183,9 +185,11 @@ func (b *book) takeEvent(r *journal.Record, h broadcast.History) error {
 	f := b.found
 	e.Seq, e.At = r.Seq, r.At
 	f.Events = append(f.Events, e)
-	for h.Size > 0 && len(f.Events) > h.Size || h.Size < 0 && len(f.Events) > 0 {
+	b.bytes += e.Event.Size()
+	for len(f.Events) > 0 && (len(f.Events) > max(h.Size, 0) || b.bytes > max(h.Bytes, 0)) {
 		f.Floor = f.Events[0].Seq
 		delete(f.Answered, f.Floor)
+		b.bytes -= f.Events[0].Event.Size()
 		f.Events[0] = broadcast.Stored{}
 		f.Events = f.Events[1:]
 	}
@@ -196,15 +200,25 @@ func (b *book) takeEvent(r *journal.Record, h broadcast.History) error {
 func (l *ledger) open(space string) (*book, *broadcast.Restored) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if b := l.books[space]; b != nil && b.found == nil { // the namespace was removed, and comes anew
+		b.closed = true
+		delete(l.books, space)
+	}
 	b := l.book(space)
 	found := b.found
-	if found == nil { // the namespace was removed, and comes anew
-		b.epoch, b.last = "", 0
-		clear(b.sessions)
-		clear(b.clients)
-	}
 	b.found = nil
 	return b, found
+}
+
+// close takes no more of a namespace whose broadcaster has ended. What is known of its clients is kept for the next run, but not without an end: a
+// namespace that nobody is known in is forgotten.
+func (b *book) close() {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	b.closed = true
+	if b.of.books[b.space] == b && len(b.sessions)+len(b.clients) == 0 {
+		delete(b.of.books, b.space)
+	}
 }
 
 // begun notes the epoch that the broadcaster goes by.
@@ -228,12 +242,15 @@ func (b *book) Start(committed func(uint64, error)) { b.committed = committed }
 func (b *book) Append(e broadcast.Entry) error {
 	b.of.mu.Lock()
 	defer b.of.mu.Unlock()
+	if b.closed {
+		return broadcast.ErrNotRunning
+	}
 	var err error
 	if b.scratch, err = appendEntry(b.scratch[:0], &e); err != nil {
 		return err
 	}
-	seq := e.Seq
-	err = b.of.log.Append(journal.Record{Kind: eventRecord, Space: b.space, Seq: seq, At: e.At, Data: b.scratch}, func(err error) { b.committed(seq, err) })
+	seq, committed := e.Seq, b.committed
+	err = b.of.log.Append(journal.Record{Kind: eventRecord, Space: b.space, Seq: seq, At: e.At, Data: b.scratch}, func(err error) { committed(seq, err) })
 	switch {
 	case errors.Is(err, journal.ErrFull):
 		return broadcast.ErrFull
@@ -241,7 +258,7 @@ func (b *book) Append(e broadcast.Entry) error {
 		return err
 	}
 	b.last = max(b.last, seq)
-	if cap(b.scratch) > 1<<20 {
+	if cap(b.scratch) > 64<<10 {
 		b.scratch = nil
 	}
 	return nil
@@ -251,6 +268,9 @@ func (b *book) Append(e broadcast.Entry) error {
 func (b *book) Session(s broadcast.SessionState) {
 	b.of.mu.Lock()
 	defer b.of.mu.Unlock()
+	if b.closed {
+		return
+	}
 	keep(b.sessions, s.PID, s, s.Gone)
 	b.note(sessionRecord, 0, s)
 }
@@ -259,12 +279,20 @@ func (b *book) Session(s broadcast.SessionState) {
 func (b *book) Client(c broadcast.ClientState) {
 	b.of.mu.Lock()
 	defer b.of.mu.Unlock()
+	if b.closed {
+		return
+	}
 	keep(b.clients, c.ID, c, c.Gone)
 	b.note(clientRecord, 0, c)
 }
 
 // Answered implements [broadcast.Journal].
 func (b *book) Answered(seq uint64, client string) {
+	b.of.mu.Lock()
+	defer b.of.mu.Unlock()
+	if b.closed {
+		return
+	}
 	_ = b.of.log.Append(journal.Record{Kind: answerRecord, Space: b.space, Seq: seq, At: time.Now(), Data: []byte(client)}, nil)
 }
 

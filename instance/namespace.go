@@ -136,12 +136,10 @@ func (sp *spaces) evict() {
 // add gives ns its handler and a running broadcaster; sp.mu is held.
 func (sp *spaces) add(ns *socketio.Namespace, named bool) {
 	narrow := !named && len(sp.live) >= wideSpaces
-	o, begun := sp.in.journaled(ns.Path(), sp.options(ns.Path(), narrow, sp.in.settings.Load()))
-	b := broadcast.New(sp.proof, ns, sp.in.pool, o)
-	begun(b.Epoch())
+	b, run := sp.in.journaled(ns, sp.proof, sp.options(ns.Path(), narrow, sp.in.settings.Load()))
 	r := &route{in: sp.in, ns: ns, b: b}
 	ns.Handle(r)
-	cancel := sp.group.startAlone("broadcaster "+ns.Path(), b.Run)
+	cancel := sp.group.startAlone("broadcaster "+ns.Path(), run)
 	sp.live[ns.Path()] = &space{ns: ns, b: b, route: r, cancel: cancel, named: named, narrow: narrow}
 	sp.in.taps.follow(sp.live)
 }

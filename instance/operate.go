@@ -119,7 +119,7 @@ func (in *Instance) operation(p *Post) (*operated, error) {
 // payload is the array of the name and the arguments.
 func (o *operated) payload(p *Post) (json.RawMessage, error) {
 	args := p.Args
-	if p.Binary {
+	if p.Binary && len(args) > 0 {
 		var err error
 		if args, o.attachments, err = worker.DecodeBinary(args); err != nil {
 			return nil, fmt.Errorf("args: %w", err)

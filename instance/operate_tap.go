@@ -171,10 +171,20 @@ func (r *route) noticed(v *verdict, c *cause) {
 	if p := v.input.Peer; p != nil {
 		x.SID = p.SID
 		if rule.Lifecycle(c.e.Name) {
-			x.From = "server"
+			x.From, x.Args = "server", raised(c.e.Payload)
 		}
 	}
 	r.show(*list, x, c, func(room string) bool { return concerns(v, c.s, room) })
+}
+
+// raised is the arguments of an event that has a name by which none can be received.
+func raised(payload json.RawMessage) json.RawMessage {
+	var list []json.RawMessage
+	if json.Unmarshal(payload, &list) != nil || len(list) == 0 {
+		return nil
+	}
+	args, _ := textual(list[1:], nil)
+	return args
 }
 
 // turnedAway tells the taps of an event of a client that never got to the rules.

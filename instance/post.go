@@ -186,7 +186,7 @@ func (s *settings) ingest(in *Instance) ingest.Options {
 	o := ingest.Options{
 		Path: c.Path, MaxBody: int64(c.MaxBody), Empty: c.Response == "empty", Namespace: s.allows,
 		Work:   func(key uint64, job func()) error { return in.work.Do(int(key>>1), job) },
-		Reader: s.reader,
+		Reader: s.reader(c),
 	}
 	if c.Token != "" {
 		o.Tokens = []string{string(c.Token)}
@@ -199,29 +199,31 @@ func (s *settings) ingest(in *Instance) ingest.Options {
 	return o
 }
 
-// reader says what a request may watch. Who has the token of the ingest, or any client of an open instance, sees everything; with auth on, a client's
-// token shows what its client would get.
-func (s *settings) reader(r *http.Request) (rooms []string, all bool, err error) {
-	query := r.URL.Query()
-	token := auth.Token(nil, r.Header, query, true)
-	if c := s.c.Ingest; c.Token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.Token)) == 1 {
-		return nil, true, nil
+// reader says what a request may watch. Who has the token of the ingest, or anybody if the instance and the ingest are open, sees everything; with auth on, a
+// client's token shows what its client would get.
+func (s *settings) reader(c *config.Ingest) func(*http.Request) (rooms []string, all bool, err error) {
+	return func(r *http.Request) (rooms []string, all bool, err error) {
+		query := r.URL.Query()
+		token := auth.Token(nil, r.Header, query, true)
+		if c.Token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.Token)) == 1 {
+			return nil, true, nil
+		}
+		ns := query.Get("namespace")
+		if ns == "" {
+			ns = "/"
+		}
+		g := s.programs.guards.of(ns)
+		switch {
+		case g == nil:
+			return nil, c.Token == "", nil
+		case g.auth == nil:
+			return nil, false, errors.New("watching needs the token of the ingest")
+		}
+		id, err := g.auth.Check(token)
+		if err != nil {
+			return nil, false, err
+		}
+		rooms, err = g.expand(&rule.Input{Namespace: ns, Peer: &rule.Peer{Claims: id.Claims, Query: query, Header: r.Header}})
+		return rooms, false, err
 	}
-	ns := query.Get("namespace")
-	if ns == "" {
-		ns = "/"
-	}
-	g := s.programs.guards.of(ns)
-	switch {
-	case g == nil:
-		return nil, s.c.Ingest.Token == "", nil
-	case g.auth == nil:
-		return nil, false, errors.New("watching needs the token of the ingest")
-	}
-	id, err := g.auth.Check(token)
-	if err != nil {
-		return nil, false, err
-	}
-	rooms, err = g.expand(&rule.Input{Namespace: ns, Peer: &rule.Peer{Claims: id.Claims, Query: query, Header: r.Header}})
-	return rooms, false, err
 }

@@ -2,10 +2,10 @@ package instance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"hash/maphash"
 	"net/http"
-	"strconv"
 
 	"github.com/sockd/sockd/instance/rule"
 )
@@ -55,7 +55,8 @@ func (in *Instance) render(of *rule.Reply, r *http.Request) (int, http.Header, [
 	if errors.Is(err, rule.ErrTimeout) {
 		status = http.StatusServiceUnavailable
 	}
-	return status, jsonHeader, []byte(`{"error":` + strconv.Quote(err.Error()) + `}`)
+	body, _ = json.Marshal(map[string]string{"error": "the answer could not be made"}) // why is in the log: it may tell of what a client must not see
+	return status, jsonHeader, body
 }
 
 func put(w http.ResponseWriter, status int, header http.Header, body []byte) {

@@ -45,7 +45,7 @@ limits.rooms_per_client = 2
 emit = "welcome"
 to = "sender"
 args = '[{you: .sid, from: .auth.name, port: $instance.port}]'
-also = [{ emit = "came", to = "others", args = "[.sid]" }]
+also = [{ emit = "came", to = "others", args = "[.sid]" }, { emit = "same", to = "sender" }]
 [instance.x.on.disconnect]
 emit = "left"
 to = "others"
@@ -82,8 +82,10 @@ to = "sender"
 	a.send(`40{"name":"Ann"}`)
 	sid := strings.TrimSuffix(strings.TrimPrefix(a.recv(), `40{"sid":"`), `"}`)
 	a.want(`42["welcome",{"from":"Ann","port":` + r.addr[strings.LastIndexByte(r.addr, ':')+1:] + `,"you":"` + sid + `"}]`)
+	a.want(`42["same",{"name":"Ann"}]`)
 	b := dial(t, r.addr, "")
 	b.recv() // welcome
+	b.want(`42["same",{}]`)
 	a.want(`42["came","` + b.sid + `"]`)
 
 	b.send(`421["join","r"]`)
@@ -124,6 +126,7 @@ to = "sender"
 	a.send(`40/n`)
 	a.recv()
 	a.recv() // welcome
+	a.recv() // same
 	a.send(`42/n,["echo",1]`)
 	a.want(`42/n,["other",1]`)
 	a.send(`42["echo",{ "a" : 1.0 }]`)

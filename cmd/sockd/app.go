@@ -29,14 +29,16 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		UsageText: "sockd [global options] command [options] [arguments]",
 		Flags:     globalFlags(),
 		Commands: []*cli.Command{
-			fleetCommand(), configCommand(), workerCommand(), snippetCommand(), doctorCommand(), completionCommand(), manCommand(), versionCommand(),
+			fleetCommand(), configCommand(), emitCommand(), tailCommand(), roomsCommand(), clientsCommand(), kickCommand(),
+			historyCommand(), retryCommand(), recordCommand(), replayCommand(), workerCommand(), snippetCommand(), doctorCommand(), serviceCommand(), completionCommand(), manCommand(), versionCommand(),
 		},
-		HideVersion:     true, // --version is a global flag of ours, since cli's takes -v
-		HideHelpCommand: true, // arrange understands the word help on every level
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		OnUsageError:    onUsageError,
-		ExitErrHandler:  func(*cli.Context, error) {}, // report decides
+		HideVersion:               true, // --version is a global flag of ours, since cli's takes -v
+		HideHelpCommand:           true, // arrange understands the word help on every level
+		DisableSliceFlagSeparator: true, // a room may have a comma in its name
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		OnUsageError:              onUsageError,
+		ExitErrHandler:            func(*cli.Context, error) {}, // report decides
 	}
 }
 

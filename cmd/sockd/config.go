@@ -14,7 +14,10 @@ import (
 func configCommand() *cli.Command {
 	return commandGroup("config", "check the file, write one, and show what it means",
 		&cli.Command{Name: "check", Usage: "report every mistake in the file", Before: noArguments, Action: configCheck},
-		&cli.Command{Name: "show", Usage: "print the file with everything that it leaves out", Before: noArguments, Action: configShow},
+		&cli.Command{
+			Name: "show", Usage: "print the file with everything that it leaves out", Before: noArguments, Action: configShow,
+			Flags: []cli.Flag{boolFlag("origin", "say behind each value where it was written")},
+		},
 		initCommand(),
 		schemaCommand(),
 		explainCommand(),
@@ -23,16 +26,25 @@ func configCommand() *cli.Command {
 
 // load reads the file that c means. Faults name it as seen from the working directory.
 func load(c *cli.Context) (*config.Config, error) {
+	file, err := nearFile(c)
+	if err != nil {
+		return nil, err
+	}
+	return fleet.Load(file)
+}
+
+// nearFile is the file that c means, as seen from the working directory.
+func nearFile(c *cli.Context) (string, error) {
 	file, err := config.Lookup(c.String("config"))
 	if err != nil {
-		return nil, &exitError{exitConfig, err}
+		return "", &exitError{exitConfig, err}
 	}
 	if cwd, err := os.Getwd(); err == nil {
 		if near, err := filepath.Rel(cwd, file); err == nil && filepath.IsLocal(near) {
 			file = near
 		}
 	}
-	return fleet.Load(file)
+	return file, nil
 }
 
 // loadChecked goes as far as a reload does before it opens anything.
@@ -52,11 +64,24 @@ func configCheck(c *cli.Context) error {
 	if err != nil {
 		return invalid(err)
 	}
+	for _, w := range config.Warnings(cfg) {
+		fmt.Fprintf(c.App.ErrWriter, "warning: %v\n", w)
+	}
 	fmt.Fprintf(c.App.ErrWriter, "ok: %s\n", counted(len(cfg.Instances), "instance"))
 	return nil
 }
 
 func configShow(c *cli.Context) error {
+	if c.Bool("origin") {
+		file, err := nearFile(c)
+		if err == nil {
+			err = fleet.ShowOrigins(c.App.Writer, file)
+		}
+		if err != nil {
+			return invalid(err)
+		}
+		return nil
+	}
 	cfg, err := load(c)
 	if err != nil {
 		return invalid(err)
@@ -85,6 +110,7 @@ type checkResult struct {
 	Schema    int          `json:"schema"`
 	Instances int          `json:"instances"`
 	Errors    []checkFault `json:"errors"`
+	Warnings  []checkFault `json:"warnings"`
 }
 
 type checkFault struct {
@@ -97,9 +123,12 @@ type checkFault struct {
 }
 
 func checkJSON(c *cli.Context, cfg *config.Config, err error) error {
-	result := checkResult{Schema: 1, Errors: []checkFault{}}
-	if cfg != nil {
+	result := checkResult{Schema: 1, Errors: []checkFault{}, Warnings: []checkFault{}}
+	if cfg != nil && err == nil {
 		result.Instances = len(cfg.Instances)
+		for _, w := range config.Warnings(cfg) {
+			result.Warnings = append(result.Warnings, checkFault{w.File, w.Line, w.Col, w.Key, w.Message, w.Hint})
+		}
 	}
 	var faults *config.Errors
 	if errors.As(err, &faults) {

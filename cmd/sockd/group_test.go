@@ -86,7 +86,9 @@ func TestPollingOnlyIsLoggedOnce(t *testing.T) {
 		trouble, ended := make(chan error, 1), make(chan error, 1)
 		var out bytes.Buffer
 		log := newLog(&out, true, nil, nil)
-		go func() { ended <- reloads(ctx, announced{Fleet: fleet.New(fleet.Options{})}, triggers{trouble: trouble}, log.Logger) }()
+		go func() {
+			ended <- reloads(ctx, announced{Fleet: fleet.New(fleet.Options{})}, triggers{trouble: trouble}, log.Logger)
+		}()
 		<-time.After(time.Minute)
 		for range 2 {
 			trouble <- syscall.ENOSPC

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -14,6 +15,7 @@ import (
 	"github.com/sockd/sockd/config"
 	"github.com/sockd/sockd/config/watch"
 	"github.com/sockd/sockd/fleet"
+	"github.com/sockd/sockd/fleet/admin"
 	"github.com/sockd/sockd/fleet/control"
 	"github.com/sockd/sockd/fleet/service"
 	"github.com/urfave/cli/v2"
@@ -87,6 +89,7 @@ func (d *process) serve(ctx context.Context) error {
 		return err
 	}
 	keep := newKeeper(d.place, d.log.Logger)
+	var desk *admin.Server // made below, before the fleet runs
 	f := fleet.New(fleet.Options{
 		Load:     loadWatched(d.first, watcher),
 		Boot:     d.boot,
@@ -96,12 +99,15 @@ func (d *process) serve(ctx context.Context) error {
 			d.log.apply(cfg.Log)
 			watcher.SetMode(cfg.Fleet.Watch)
 			keep.applied(cfg)
+			configureAdmin(desk, cfg, d.log.Logger)
 			d.herald.up()
 		},
 		Version:  version,
 		StateDir: d.place.dir,
 		Listen:   d.listen,
+		Admin:    func() (string, string) { return desk.Address(), desk.Note() },
 	})
+	desk = admin.New(admin.Options{Backend: f, Log: d.log.Logger, Listen: d.listenAdmin})
 	manager := newNotifier(f, d.log)
 	socket, err := d.held.listen()
 	if err != nil {
@@ -118,6 +124,7 @@ func (d *process) serve(ctx context.Context) error {
 	})
 	g.add(func(ctx context.Context) error { return control.Serve(ctx, socket, announced{f, manager}) })
 	g.add(manager.Run)
+	g.add(desk.Run)
 	g.add(watcher.Run)
 	g.add(keep.run)
 	g.add(func(ctx context.Context) error { return settle(ctx, f, d) })
@@ -138,6 +145,11 @@ func (d *process) listen(ctx context.Context, instance, addr string) (fleet.List
 		return ln, nil
 	}
 	return fleet.ListenTCP(ctx, addr)
+}
+
+// listenAdmin is listen for the admin address.
+func (d *process) listenAdmin(ctx context.Context, addr string) (net.Listener, error) {
+	return d.listen(ctx, "admin", addr)
 }
 
 // unclaimed warns of sockets that the service manager has opened for nobody, and closes them: clients would wait there.

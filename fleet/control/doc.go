@@ -25,6 +25,8 @@
 //	POST /v1/start    {"names": […]} → 200 {}; as are /v1/stop and /v1/restart, none of which waits
 //	POST /v1/wait     {"names": […], "goal": ready | settled | stopped} → 200, as /v1/status, when it is reached
 //	POST /v1/shutdown → 200 {}, then the daemon drains and ends
+//	POST /v1/emit     EmitRequest → 200 Emitted; likewise rooms, clients, kick, history, retry/list, retry/flush and retry/drop, see [Traffic]
+//	POST /v1/tail     TailRequest → 200 and a TailLine per line as it happens, with an empty line now and then; it has no end of its own
 //	any error         → 4xx or 5xx {"error": {"message": …, "code": …}}; the code unknown_instance is [ErrUnknown]
 //
 // Each request and each answer carries the header Sockd-Control with the number of the protocol that the sender speaks. A

@@ -99,7 +99,11 @@ func headline(s Status, now time.Time) string {
 	if f.State == Stopping {
 		parts = append(parts, string(Stopping))
 	}
-	return plain(strings.Join(append(parts, tally(s.Instances)), "  "))
+	parts = append(parts, tally(s.Instances))
+	if f.Admin != "" {
+		parts = append(parts, "admin "+f.Admin)
+	}
+	return plain(strings.Join(parts, "  "))
 }
 
 // tally is "5 ready, 1 backoff".

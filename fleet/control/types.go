@@ -64,6 +64,8 @@ type FleetStatus struct {
 	AppliedAt time.Time `json:"-"` // of Revision
 	JudgedAt  time.Time `json:"-"` // when ConfigError was found
 	Pending   []string  `json:"-"` // keys that wait for a new process
+	Admin     string    `json:"-"` // the address of dashboard and metrics; "" while there is none
+	AdminNote string    `json:"-"` // why not
 }
 
 // InstanceStatus is one instance at one moment. Counters are totals since it was started.

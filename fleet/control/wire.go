@@ -18,6 +18,8 @@ type statusDetail struct {
 	AppliedAt time.Time `json:"applied_at"`
 	JudgedAt  time.Time `json:"judged_at"`
 	Pending   []string  `json:"pending"`
+	Admin     string    `json:"admin"`
+	AdminNote string    `json:"admin_note"`
 	Rates     []rate    `json:"rates"` // one per instance, in the order of Status.Instances
 }
 
@@ -29,6 +31,7 @@ type rate struct {
 
 func wrap(s Status) statusBody {
 	d := statusDetail{Version: s.Fleet.Version, AppliedAt: s.Fleet.AppliedAt, JudgedAt: s.Fleet.JudgedAt, Pending: s.Fleet.Pending}
+	d.Admin, d.AdminNote = s.Fleet.Admin, s.Fleet.AdminNote
 	for _, in := range s.Instances {
 		d.Rates = append(d.Rates, rate{In: in.RateIn, Out: in.RateOut, Path: in.Path})
 	}
@@ -38,6 +41,7 @@ func wrap(s Status) statusBody {
 func (b statusBody) unwrap() Status {
 	s, d := b.Status, b.Detail
 	s.Fleet.Version, s.Fleet.AppliedAt, s.Fleet.JudgedAt, s.Fleet.Pending = d.Version, d.AppliedAt, d.JudgedAt, d.Pending
+	s.Fleet.Admin, s.Fleet.AdminNote = d.Admin, d.AdminNote
 	for i := range min(len(s.Instances), len(d.Rates)) {
 		s.Instances[i].RateIn, s.Instances[i].RateOut, s.Instances[i].Path = d.Rates[i].In, d.Rates[i].Out, d.Rates[i].Path
 	}

@@ -1,0 +1,4 @@
+package admin
+
+// Registry is what /metrics gathers from.
+var Registry = registry
