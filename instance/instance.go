@@ -53,6 +53,8 @@ type Instance struct {
 
 	eventsIn atomic.Uint64
 	counts   counts
+	fanOut   Histogram // from an event's place in the order to the last connection of a lane
+	answered Histogram // from there to a client's acknowledgement
 	taps     taps
 	backlog  int64 // bytes that may wait for slow readers before files are refused
 	ready    chan struct{}
@@ -80,6 +82,9 @@ func New(name string, c *config.Instance, env Env) (*Instance, error) {
 	}
 	lanes := 2 * runtime.GOMAXPROCS(0)
 	in.pool = lane.New(lanes, 0, env.Log)
+	if runtime.GOMAXPROCS(0) == 1 && in.loops != nil {
+		in.pool.OnWake(in.loops.Yield)
+	}
 	in.io = socketio.NewServer(s.socketio(lanes, in.spaces.open))
 	in.http = transport.New(in.loops, s.transport(env.Log))
 	in.engine = engineio.NewServer(in.io.Accept, in.http, s.engine())

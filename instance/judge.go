@@ -2,8 +2,11 @@ package instance
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/url"
 	"sync"
 
+	"github.com/sockd/sockd/instance/engineio"
 	"github.com/sockd/sockd/instance/rule"
 	"github.com/sockd/sockd/instance/socketio"
 )
@@ -24,10 +27,18 @@ func (v *verdict) release() {
 	verdicts.Put(v)
 }
 
+// visit is the session of a client. Its handshake is kept in a compact form, so that only a rule that asks for it pays for it.
+type visit engineio.Socket
+
+// Handshake implements [rule.Visit].
+func (x *visit) Handshake() (url.Values, http.Header) {
+	h := (*engineio.Socket)(x).Handshake()
+	return h.Query, h.Header
+}
+
 // of prepares v for an event of a client.
 func (v *verdict) of(r *route, s *socketio.Socket, event string, payload rule.Payload, binary int) {
-	h := s.Conn().Handshake()
-	v.peer = rule.Peer{SID: s.ID(), Auth: s.Auth(), Query: h.Query, Header: h.Header}
+	v.peer = rule.Peer{SID: s.ID(), Auth: s.Auth(), Visit: (*visit)(s.Conn())}
 	if m := memberOf(s); m != nil {
 		v.peer.Claims = m.claims
 	}

@@ -51,3 +51,6 @@ func (in *Instance) Lag() []time.Duration {
 	}
 	return in.loops.Lag()
 }
+
+// Latencies returns how long fan-outs took, and acknowledgements.
+func (in *Instance) Latencies() (fanOut, ack Latency) { return in.fanOut.Read(), in.answered.Read() }

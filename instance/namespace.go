@@ -49,6 +49,7 @@ type space struct {
 // options of the namespace's broadcaster.
 func (sp *spaces) options(path string, narrow bool, s *settings) broadcast.Options {
 	o := s.broadcast(path, sp.in.crowded)
+	o.FanOut, o.Answered = sp.in.fanOut.Observe, sp.in.answered.Observe
 	if narrow && o.History.Bytes > 0 {
 		o.History.Bytes = min(o.History.Bytes, max(o.History.Bytes/narrowShare, leastBytes))
 	}

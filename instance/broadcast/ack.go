@@ -60,6 +60,9 @@ func (b *Broadcaster) acknowledged(m *mail, s *socketio.Socket) {
 		if r := c.pending[m.seq]; r != nil && r.state == open {
 			m.acked++
 			b.stats.sent.Add(1)
+			if f := b.opts.Load().Answered; f != nil {
+				f(b.now() - m.at)
+			}
 			b.close(r, acked)
 		}
 	}

@@ -73,7 +73,8 @@ type delivery struct {
 	to       socketio.Selector
 	volatile bool
 	unkept   bool
-	mail     *mail // of an acked event
+	mail     *mail         // of an acked event
+	at       time.Duration // since New; only with Options.FanOut
 }
 
 // New returns a broadcaster for ns, whose shard k is served by lane k of pool. It takes events from now on, so a client may be let in before

@@ -29,11 +29,24 @@ func (b *Broadcaster) flush(k int) {
 		for rest = batch; len(rest) > 0; {
 			n := run(rest)
 			b.deliver(k, rest[:n])
+			b.timed(rest[:n])
 			rest = rest[n:]
 		}
 		b.lanes[k].done.Store(batch[len(batch)-1].seq)
 		clear(batch)
 		b.give(k, batch)
+	}
+}
+
+// timed tells how long events took.
+func (b *Broadcaster) timed(ds []delivery) {
+	f := b.opts.Load().FanOut
+	if f == nil {
+		return
+	}
+	now := b.now()
+	for i := range ds {
+		f(now - ds[i].at)
 	}
 }
 

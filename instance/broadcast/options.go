@@ -22,6 +22,10 @@ type Options struct {
 	Clients int           // how many clients with an id of their own are remembered while they are away, 10000; beyond that the first that left goes
 	Away    time.Duration // for how long they are; 0 = Retry.MaxAge
 
+	// FanOut is told, for each event and lane, how long it took from its place in the order to the last of the lane's connections, and Answered how
+	// long a client took to acknowledge an event. They are called often and must be quick; nil = nobody is told, and no clock is read.
+	FanOut, Answered func(time.Duration)
+
 	// For New alone: Configure ignores them.
 	Journal  Journal   // takes every event before anybody sees it; nil = none
 	Restored *Restored // what it has kept

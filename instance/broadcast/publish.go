@@ -41,6 +41,9 @@ func (b *Broadcaster) publish(e *Event, done func(uint64, error)) (uint64, error
 			mark = b.marks.all[b.width.Load()]
 		}
 		d := delivery{to: e.To, volatile: e.Volatile && !e.Acked, unkept: !kept}
+		if b.opts.Load().FanOut != nil {
+			d.at = b.now()
+		}
 		if e.Acked {
 			d.mail = &mail{wait: e.Wait, timeout: e.Timeout}
 		}

@@ -23,6 +23,7 @@ type Pool struct {
 	depth   int
 	log     *slog.Logger
 	panics  atomic.Uint64
+	woken   func() // nil = nobody is told
 	workers sync.WaitGroup
 	lanes   []lane
 }
@@ -78,21 +79,33 @@ func (p *Pool) start(l *lane) {
 // Do queues job in lane k, taken modulo the number of lanes. It never blocks and may be called from any goroutine, a job's included.
 // Jobs that are queued before Start wait for it.
 func (p *Pool) Do(k int, job func()) error {
-	l := &p.lanes[uint(k)%uint(len(p.lanes))]
+	woke, err := p.put(&p.lanes[uint(k)%uint(len(p.lanes))], job)
+	if woke && p.woken != nil {
+		p.woken()
+	}
+	return err
+}
+
+// put queues job in l and reports whether that had to be woken.
+func (p *Pool) put(l *lane, job func()) (woke bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
-		return ErrClosed
+		return false, ErrClosed
 	case len(l.queue) >= p.depth:
-		return ErrFull
+		return false, ErrFull
 	}
 	l.queue = append(l.queue, job)
-	if l.started && !l.working {
+	if woke = l.started && !l.working; woke {
 		p.wake(l)
 	}
-	return nil
+	return woke, nil
 }
+
+// OnWake has f called whenever Do has given work to a lane that had none, on Do's goroutine: a hint that somebody may want to make way for it. It is to
+// be set before Start.
+func (p *Pool) OnWake(f func()) { p.woken = f }
 
 // wake gives the lane a worker; l.mu is held.
 func (p *Pool) wake(l *lane) {

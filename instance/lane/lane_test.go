@@ -129,3 +129,30 @@ func BenchmarkDo(b *testing.B) {
 	}
 	p.Stop()
 }
+
+func TestOnWake(t *testing.T) {
+	t.Parallel()
+	p := lane.New(1, 0, nil)
+	woken := 0
+	p.OnWake(func() { woken++ })
+	p.Start()
+	hold, held := make(chan struct{}), make(chan struct{})
+	for i := range 3 { // the first one wakes the lane, the others find it at work
+		if err := p.Do(0, func() {
+			if i == 0 {
+				close(held)
+				<-hold
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			<-held
+		}
+	}
+	close(hold)
+	p.Stop()
+	if woken != 1 {
+		t.Errorf("woken %d times", woken)
+	}
+}

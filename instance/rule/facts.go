@@ -78,6 +78,7 @@ func (p *Peer) describe(t map[string]any) (err error) {
 	if t["claims"], err = copied(p.Claims); err != nil {
 		return fmt.Errorf("claims: %v", err)
 	}
+	p.load()
 	t["query"], t["headers"] = firsts(p.Query, false), firsts(p.Header, true)
 	return nil
 }

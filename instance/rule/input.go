@@ -47,6 +47,20 @@ type Peer struct {
 	Claims json.RawMessage // of its JSON Web Token; nil = none
 	Query  url.Values      // of its handshake
 	Header http.Header     // of its handshake
+	Visit  Visit           // where Query and Header come from when a rule asks for them, if they are nil; nil = nowhere
+}
+
+// Visit is the first request of a client's session.
+type Visit interface {
+	// Handshake returns its query and its header, which cost an effort to put together.
+	Handshake() (url.Values, http.Header)
+}
+
+// load fills in what a rule asks for.
+func (p *Peer) load() {
+	if p.Visit != nil && p.Query == nil && p.Header == nil {
+		p.Query, p.Header = p.Visit.Handshake()
+	}
 }
 
 // Vars answers what programs ask of the instance. Its methods are called only for a program that mentions the variable, on the goroutine that

@@ -163,8 +163,10 @@ func (p *placeholder) plain(peer *Peer) string {
 	case sid:
 		return peer.SID
 	case ofQuery:
+		peer.load()
 		return peer.Query.Get(p.path)
 	case ofHeaders:
+		peer.load()
 		if v := peer.Header[p.path]; len(v) > 0 {
 			return v[0]
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,7 @@ type Loops struct {
 	clock       *clock
 	stop        sync.Once
 	started     chan struct{} // closed by Start
+	yields      atomic.Bool   // a yield is on some poller's agenda
 
 	mu      sync.RWMutex // held while a connection is added, so that none comes after Stop
 	running bool
@@ -194,6 +196,26 @@ func (l *Loops) live() []*probe {
 		return nil
 	}
 	return l.probes
+}
+
+// Yield lets other goroutines run before a poller waits for events again, once it has read what is there now. It is of use only where there is one
+// processor: a poller keeps that while it waits, until the runtime's monitor takes it away some 50 µs later. It does not block, may be called from
+// anywhere, and at most one is under way.
+func (l *Loops) Yield() {
+	if !l.yields.CompareAndSwap(false, true) {
+		return
+	}
+	probes := l.live()
+	if len(probes) == 0 {
+		l.yields.Store(false)
+		return
+	}
+	probes[0].plan(task{f: l.yield})
+}
+
+func (l *Loops) yield() {
+	l.yields.Store(false)
+	runtime.Gosched()
 }
 
 // Lag returns for each poller how long its last nonce took, or how long it has already been waiting for one. It does not block. The clock
