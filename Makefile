@@ -1,12 +1,12 @@
 # Every target calls a script in .ci/, which also runs alone.
-.PHONY: build test fmt lint fuzz bench clean
+.PHONY: build test fmt lint fuzz bench microbench clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o sockd ./cmd/sockd
 
 # All that has to hold before a commit. Installs what is missing first.
 test:
-	@.ci/stages.sh setup fmt lint arrows sizes test conformance
+	@.ci/stages.sh setup fmt lint arrows sizes test conformance bench/gate
 
 fmt:
 	@.ci/fmt.sh fix
@@ -18,9 +18,13 @@ lint:
 fuzz:
 	@.ci/fuzz.sh
 
-# All benchmarks, with a summary over COUNT runs.
+# sockd beside Node, Python and a raw loop: BENCHMARKS.md. A few minutes; FULL=1 has everything.
 bench:
+	@.ci/bench/run.sh
+
+# The benchmarks of the packages, with a summary over COUNT runs.
+microbench:
 	@.ci/bench.sh
 
 clean:
-	rm -rf sockd bench.txt .ci/clients/node_modules
+	rm -rf sockd bench.txt .ci/clients/node_modules .ci/bench/node_modules

@@ -30,7 +30,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Flags:     globalFlags(),
 		Commands: []*cli.Command{
 			fleetCommand(), configCommand(), emitCommand(), tailCommand(), roomsCommand(), clientsCommand(), kickCommand(),
-			historyCommand(), retryCommand(), recordCommand(), replayCommand(), workerCommand(), snippetCommand(), doctorCommand(), serviceCommand(), completionCommand(), manCommand(), versionCommand(),
+			historyCommand(), retryCommand(), recordCommand(), replayCommand(), workerCommand(), snippetCommand(), doctorCommand(), serviceCommand(), completionCommand(), manCommand(), benchCommand(), versionCommand(),
 		},
 		HideVersion:               true, // --version is a global flag of ours, since cli's takes -v
 		HideHelpCommand:           true, // arrange understands the word help on every level
