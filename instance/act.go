@@ -26,10 +26,11 @@ type outcome struct {
 
 // cause is an event that the rules are asked about. Its event is borrowed for the call, unless it was kept.
 type cause struct {
-	s    *socketio.Socket // who sent it; nil = nobody
-	e    *socketio.Event
-	done func(outcome) // nil = nobody asks
-	wait time.Duration // for how long the acknowledgements are waited for; 0 = not at all
+	s      *socketio.Socket // who sent it; nil = nobody
+	e      *socketio.Event
+	done   func(outcome) // nil = nobody asks
+	seated bool          // the rooms were joined before
+	wait   time.Duration // for how long the acknowledgements are waited for; 0 = not at all
 }
 
 // act carries out what the rules have decided.
@@ -40,7 +41,7 @@ func (r *route) act(v *verdict, c *cause) {
 		r.drop(d, c)
 		return
 	}
-	if c.s != nil && !r.move(d, c) {
+	if c.s != nil && !c.seated && !r.move(d, c) {
 		return
 	}
 	if d.Worker {

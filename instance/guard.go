@@ -59,6 +59,9 @@ func (g *guard) admit(r *route, s *socketio.Socket, from json.RawMessage) error 
 	l := r.in.link(s)
 	err := l.order.do(r.in.work, l.key, len(from), func() {
 		err := g.check(r, s, from)
+		if err == nil {
+			r.seatNow(s)
+		}
 		r.settle(s, err)
 	})
 	if err != nil {

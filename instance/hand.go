@@ -125,7 +125,10 @@ func (h *hand) admission(id uint64) (admission, bool) {
 func (h *hand) Accept(id uint64) {
 	if a, ok := h.admission(id); ok {
 		a.r.identify(a.s, a.s.Auth(), "")
-		a.r.settle(a.s, nil)
+		a.r.queue(a.s, 0, func() {
+			a.r.seatNow(a.s)
+			a.r.settle(a.s, nil)
+		}, func() { a.r.settle(a.s, &socketio.ConnectError{Message: "busy"}) })
 	}
 }
 

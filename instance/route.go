@@ -22,9 +22,62 @@ var (
 	_ rule.Vars        = (*route)(nil)
 )
 
-// Connect decides whether a client may join; see guard.
+// Connect decides whether a client may join; see guard. The rooms of the rule for connect are joined before the answer, so that nothing which is sent
+// after it misses the client.
 func (r *route) Connect(s *socketio.Socket, auth json.RawMessage) error {
-	return r.in.settings.Load().guards.of(r.ns.Path()).admit(r, s, auth)
+	if err := r.in.settings.Load().guards.of(r.ns.Path()).admit(r, s, auth); err != nil {
+		return err
+	}
+	return r.seat(s)
+}
+
+// seat has a new client join the rooms of the rule for connect, now or, if the rule takes its time, later.
+func (r *route) seat(s *socketio.Socket) error {
+	st := r.in.settings.Load()
+	if s.Recovered() || !st.rules.Moves(r.ns.Path(), "connect") {
+		return nil
+	}
+	v := verdicts.Get().(*verdict)
+	defer v.release()
+	v.of(r, s, "connect", lifecycle("connect", s.Auth()), 0)
+	if !st.rules.Slow(&v.input) {
+		r.seatBy(st, v, s)
+		return nil
+	}
+	l := r.in.link(s)
+	err := l.order.do(r.in.work, l.key, len(s.Auth()), func() {
+		r.seatNow(s)
+		r.settle(s, nil)
+	})
+	if err != nil {
+		r.in.counts.refuse(overWork)
+		return &socketio.ConnectError{Message: "busy"}
+	}
+	return socketio.ErrLater
+}
+
+// seatNow is seat on a goroutine that may take its time.
+func (r *route) seatNow(s *socketio.Socket) {
+	st := r.in.settings.Load()
+	if s.Recovered() || !st.rules.Moves(r.ns.Path(), "connect") {
+		return
+	}
+	v := verdicts.Get().(*verdict)
+	defer v.release()
+	v.of(r, s, "connect", lifecycle("connect", s.Auth()), 0)
+	r.seatBy(st, v, s)
+}
+
+func (r *route) seatBy(st *settings, v *verdict, s *socketio.Socket) {
+	v.input.NoAck = true
+	st.rules.Eval(&v.input, &v.d)
+	if v.d.Drop != rule.Kept {
+		return // which is counted when the event is raised
+	}
+	s.Leave(v.d.Leave...)
+	if s.Join(v.d.Join...) != nil {
+		r.in.counts.refuse(overRooms)
+	}
 }
 
 // Connected raises the event connect. Its client has its answer by then.
@@ -91,7 +144,7 @@ func (r *route) raise(s *socketio.Socket, event string, arg any) {
 	decide := func() {
 		v := verdicts.Get().(*verdict)
 		v.of(r, s, event, e, 0)
-		r.decide(r.in.settings.Load(), v, &cause{s: s, e: e})
+		r.decide(r.in.settings.Load(), v, &cause{s: s, e: e, seated: event == "connect"})
 		v.release()
 	}
 	v := verdicts.Get().(*verdict)

@@ -299,3 +299,22 @@ func tag(t *testing.T, r *running) string {
 	_, h, _ := request(t, r.addr, http.MethodGet, "/")
 	return h.Get("ETag")
 }
+
+// TestRoomsOfConnect posts to a room at once when a client has its answer.
+func TestRoomsOfConnect(t *testing.T) {
+	t.Parallel()
+	for name, when := range map[string]string{"by a placeholder": "", "by a rule with a program": "when = '.auth.room != null'\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, loops(t), written(t, posts+"[instance.x.on.connect]\njoin = \"{auth.room}\"\n"+when))
+			for i := range 50 {
+				room := "r" + strconv.Itoa(i)
+				c, _ := connect(t, r.addr, `{"room":"`+room+`"}`)
+				if _, body := postTo(t, r.addr, "/in", `{"event":"e","room":"`+room+`"}`); !strings.Contains(body, `"recipients":1`) {
+					t.Fatalf("client %d: got %s", i, body)
+				}
+				c.want(`42["e"]`)
+			}
+		})
+	}
+}

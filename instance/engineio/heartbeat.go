@@ -7,8 +7,9 @@ const (
 	// has seen the answer to its probe.
 	noopEvery = 100 * time.Millisecond
 
-	// lateness is how much later than planned a ping may go out before the time for its pong is counted from then on.
-	lateness = 5 * time.Millisecond
+	// lateness is how much later than planned a ping may go out before the time for its pong is counted from then on, as a part of that time. What is
+	// left is enough for a client that is there; after a longer pause, as of a machine that was asleep, it gets all of it.
+	lateness = 4
 )
 
 // ping is shared by all sessions.
@@ -80,7 +81,7 @@ func (s *Socket) beat(now int64) (overdue bool) {
 		return true
 	}
 	from := s.due
-	if now-from > int64(lateness) {
+	if now-from > int64(s.options.PingTimeout)/lateness {
 		from = now
 	}
 	s.waiting, s.extended = true, false

@@ -24,6 +24,7 @@ type Stream struct {
 
 	// Guarded by the connection's mu.
 	begun   bool
+	closed  bool   // Close was called; the answer may have ended before
 	mute    bool   // no body is sent: to HEAD, or because of the status
 	chunked bool   // else by length, or up to the close
 	length  bool   // Content-Length was said
@@ -99,7 +100,30 @@ func (s *Stream) start(status int, h http.Header) error {
 	case s.length:
 		dst = append(dst, "Content-Length: "+f.length+"\r\n"...)
 	}
-	return s.p.c.send(m.appendEnd(dst, s.p.mustClose))
+	err := s.p.c.send(m.appendEnd(dst, s.p.mustClose))
+	if err == nil && s.whole() {
+		s.finish()
+	}
+	return err
+}
+
+// whole tells whether the client has the whole answer, as far as it can know: the next thing that it sends is another request. c.mu is held.
+func (s *Stream) whole() bool { return s.mute || s.length && s.left == 0 }
+
+// over tells whether the answer has ended by itself, and its owner does not know yet. c.mu is held.
+func (s *Stream) over() bool { return s.begun && s.p.answered && s.whole() && !s.closed }
+
+// finish ends the answer. c.mu is held.
+func (s *Stream) finish() {
+	c := s.p.c
+	s.p.answered = true
+	s.drained = nil
+	c.drains.Store(false)
+	c.server.counters.streams.Add(-1)
+	if c.phase == waiting {
+		c.parked = nil
+		c.answered(s.p.mustClose)
+	}
 }
 
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
@@ -115,6 +139,10 @@ func (s *Stream) Write(p []byte) error {
 	defer c.mu.Unlock()
 	queued := c.queued.Load()
 	switch {
+	case s.over() && (s.mute || len(p) == 0):
+		return nil
+	case s.over():
+		return ErrTooLong
 	case !s.open():
 		return engineio.ErrClosed
 	case queued > 0 && queued+int64(len(p)) > int64(c.server.options.Load().StreamBuffer):
@@ -141,7 +169,11 @@ func (s *Stream) write(p []byte) error {
 		return nil
 	case !s.chunked:
 		s.left -= int64(len(p))
-		return c.send(p)
+		err := c.send(p)
+		if err == nil && s.whole() {
+			s.finish()
+		}
+		return err
 	}
 	b := scratch.Get().(*[]byte)
 	dst := strconv.AppendInt((*b)[:0], int64(len(p)), 16)
@@ -203,11 +235,15 @@ func (s *Stream) Close() error {
 	c := s.p.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !s.open() {
+	over := s.over()
+	s.closed = true
+	switch {
+	case over:
+		return nil
+	case !s.open():
 		return engineio.ErrClosed
-	}
-	if !s.begun {
-		if err := s.start(http.StatusOK, nil); err != nil {
+	case !s.begun:
+		if err := s.start(http.StatusOK, nil); err != nil || s.p.answered {
 			return err
 		}
 	}
@@ -218,13 +254,6 @@ func (s *Stream) Close() error {
 			return err
 		}
 	}
-	s.p.answered = true
-	s.drained = nil
-	c.drains.Store(false)
-	c.server.counters.streams.Add(-1)
-	if c.phase == waiting {
-		c.parked = nil
-		c.answered(s.p.mustClose)
-	}
+	s.finish()
 	return nil
 }

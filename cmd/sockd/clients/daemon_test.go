@@ -20,6 +20,7 @@ const patience = 60 * time.Second
 
 var (
 	binary  string // sockd, built under the race detector
+	quick   string // sockd as it is released, for what is a matter of milliseconds
 	modules string // the folder that the clients for Node are installed in
 )
 
@@ -46,10 +47,12 @@ func prepare(dir string) error {
 	if _, err := os.Stat(filepath.Join(modules, "node_modules")); err != nil {
 		return fmt.Errorf("%w: run .ci/setup.sh first", err)
 	}
-	binary = filepath.Join(dir, "sockd")
-	out, err := exec.Command("go", "build", "-race", "-o", binary, "github.com/sockd/sockd/cmd/sockd").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
+	binary, quick = filepath.Join(dir, "sockd"), filepath.Join(dir, "quick")
+	for _, words := range [][]string{{"-race", "-o", binary}, {"-o", quick}} {
+		cmd := exec.Command("go", append(append([]string{"build"}, words...), "github.com/sockd/sockd/cmd/sockd")...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build: %w\n%s", err, out)
+		}
 	}
 	return nil
 }
@@ -59,6 +62,8 @@ type daemon struct {
 	t     *testing.T
 	file  string
 	state string
+	exe   string   // binary or quick
+	env   []string // beside that of the test
 	cmd   *exec.Cmd
 	log   *lockedBuffer
 	ended chan struct{}
@@ -68,11 +73,24 @@ type daemon struct {
 // newDaemon writes the file and runs it. When the test ends the daemon has to end with 0 and without a data race.
 func newDaemon(t *testing.T, toml string) *daemon {
 	t.Helper()
-	dir := t.TempDir()
-	d := &daemon{t: t, file: filepath.Join(dir, "sockd.toml"), state: filepath.Join(dir, "s"), log: new(lockedBuffer), ended: make(chan struct{})}
+	file := filepath.Join(t.TempDir(), "sockd.toml")
+	if err := os.WriteFile(file, []byte(toml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return runFile(t, file)
+}
+
+// runFile runs a file where it is; env is of the form NAME=value.
+func runFile(t *testing.T, file string, env ...string) *daemon {
+	t.Helper()
+	return runWith(t, binary, file, env...)
+}
+
+func runWith(t *testing.T, exe, file string, env ...string) *daemon {
+	t.Helper()
+	d := &daemon{t: t, file: file, state: filepath.Join(t.TempDir(), "s"), exe: exe, env: env, log: new(lockedBuffer), ended: make(chan struct{})}
 	close(d.ended) // until it runs
 	d.ctl = control.Dial(filepath.Join(d.state, "control.sock"))
-	d.write(toml)
 	t.Cleanup(func() {
 		d.end(syscall.SIGTERM)
 		if t.Failed() {
@@ -93,9 +111,9 @@ func (d *daemon) write(toml string) {
 // run starts the process and waits until every instance is ready.
 func (d *daemon) run() {
 	d.t.Helper()
-	d.cmd = exec.Command(binary, "fleet", "run", "-c", d.file, "--state-dir", d.state)
+	d.cmd = exec.Command(d.exe, "fleet", "run", "-c", d.file, "--state-dir", d.state)
 	d.cmd.SysProcAttr = notAfterUs
-	d.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	d.cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), d.env...)
 	d.cmd.Stderr = d.log
 	d.cmd.Stdout = d.log
 	if err := d.cmd.Start(); err != nil {
