@@ -1,6 +1,9 @@
 package broadcast
 
 import (
+	"bytes"
+	"encoding/json"
+	"math"
 	"slices"
 
 	"github.com/sockd/sockd/instance/socketio"
@@ -98,11 +101,25 @@ func (x *session) debt(s *socketio.Socket) debt {
 	d := debt{client: c, upto: b.here(s.Shard())}
 	switch {
 	case to != nil:
-		b.returned(s, to, after, o, &d)
+		b.returned(s, to, min(after, b.seen(s)), o, &d)
 	case first && o.Replay > 0 && !b.crowded():
 		d.missed = b.newest(d.upto, int(o.Replay), newReceiver(s.ID(), s.Rooms()))
 	}
 	return d
+}
+
+// seen returns the number of the last event that a client says it has seen, which may be less than what its last connection was handed. One that says
+// nothing, or nothing of this order, counts as having seen everything.
+func (b *Broadcaster) seen(s *socketio.Socket) uint64 {
+	var said struct{ Offset string }
+	if !bytes.Contains(s.Auth(), []byte(`"offset"`)) || json.Unmarshal(s.Auth(), &said) != nil {
+		return math.MaxUint64
+	}
+	seq, _, ok := b.marks.parse(said.Offset)
+	if !ok {
+		return math.MaxUint64
+	}
+	return seq
 }
 
 // returned looks up what a client has missed.

@@ -359,3 +359,37 @@ func TestReplayIsRefusedByAFullLane(t *testing.T) {
 		st.end()
 	})
 }
+
+// TestClientThatHasSeenLess returns with an offset before what its last connection was handed, and with a pid that nobody knows.
+func TestClientThatHasSeenLess(t *testing.T) {
+	delivering(t, broadcast.Options{Window: time.Minute}, func(t *testing.T, st *stack) {
+		st.member(known("a")).drop()
+		for _, name := range []string{"one", "two", "three"} {
+			st.publish(name)
+		}
+		for offset, want := range map[string]int{st.b.ID(1): 2, st.b.ID(3): 0, "elsewhere-1": 0} {
+			conn, err := st.host.Client().Dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Send(`40{"client_id":"a"}`); err != nil { // takes all that there is
+				t.Fatal(err)
+			}
+			received(t, conn)
+			conn.Drop(nil)
+			synctest.Wait()
+			if conn, err = st.host.Client().Dial(); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Send(`40{"client_id":"a","pid":"nobody","offset":"` + offset + `"}`); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(received(t, conn), " ")
+			if n := strings.Count(got, "two") + strings.Count(got, "three") + strings.Count(got, "one"); n != want {
+				t.Errorf("%s: got %q", offset, got)
+			}
+			conn.Drop(nil)
+			synctest.Wait()
+		}
+	})
+}

@@ -227,17 +227,12 @@ func (c *client) takeIn(s *Socket, m *engineio.Message) (admitted, inside bool, 
 	if admitted = s.state == connecting; admitted {
 		s.state = joined // before the answer: its client may send at once
 	}
-	late := s.recovered || s.indebted || s.postponed
-	if late {
-		c.mu.Unlock()
-		err = c.conn.Send(m)
-		c.mu.Lock()
-	}
 	if admitted {
-		inside = s.ns.add(s)
+		inside = s.ns.add(s) // before the answer too: whoever sees that counts on being a receiver
 	}
-	if !late {
-		err = c.conn.Send(m)
+	if s.recovered || s.indebted || s.postponed {
+		c.mu.Unlock()
+		defer c.mu.Lock()
 	}
-	return admitted, inside, err
+	return admitted, inside, c.conn.Send(m)
 }

@@ -77,6 +77,8 @@ func matrix() []cell {
 		over("relay.mjs", "node_4_5", "", node("socket.io-client-4.5")),
 		over("relay.mjs", "node_4_1", "", node("socket.io-client-4.1")),
 		over("relay.mjs", "msgpack_4_8", msgpack, packed("socket.io-client")),
+		over("relay.mjs", "msgpack_4_7", msgpack, packed("socket.io-client-4.7"), "websocket"),
+		over("relay.mjs", "msgpack_4_5", msgpack, packed("socket.io-client-4.5"), "polling"),
 		over("relay.mjs", "msgpack_4_1", msgpack, packed("socket.io-client-4.1"), "upgrade"),
 		over("relay.mjs", "deflate_4_8", deflate, node("socket.io-client"), "websocket", "upgrade"),
 		over("relay.mjs", "bundle", served, bundle("socket.io.min.js"), "websocket"),

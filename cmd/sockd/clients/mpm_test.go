@@ -211,3 +211,22 @@ func oneShot(ctx context.Context, url, body string) error {
 	}
 	return nil
 }
+
+// One connection serves many files: the answer to one is over when its last byte has been sent.
+func TestManyFilesOverOneConnection(t *testing.T) {
+	t.Parallel()
+	url, _ := mpm(t, binary, pages(t))
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	for i := range 500 {
+		resp, err := client.Get(url + "/favicon.svg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("file %d of one connection: %d", i, resp.StatusCode)
+		}
+	}
+}

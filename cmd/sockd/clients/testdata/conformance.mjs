@@ -98,13 +98,7 @@ const tests = {
   async "polling: ping timeout"() {
     const sid = await session();
     await pause(interval + timeout);
-    const { status, body } = await poll(sid);
-    if (status === 200) { // on a busy machine a ping is late now and then, and its pong has the whole time from then on
-      late++;
-      assert.equal(body, "2");
-      await pause(timeout);
-      await is400(poll(sid));
-    } else assert.equal(status, 400);
+    await is400(poll(sid));
   },
   async "websocket: three pings"() {
     const ws = await handshake();
@@ -296,7 +290,7 @@ const socket = {
 
 const all = Object.entries({ ...tests, ...(socketio ? socket : engine) });
 assert.equal(all.length, socketio ? 32 : 25);
-let failed = 0, late = 0;
+let failed = 0;
 for (let round = 1; round <= Number(process.env.ROUNDS); round++) {
   const left = all.slice();
   const worker = async () => {
@@ -307,5 +301,4 @@ for (let round = 1; round <= Number(process.env.ROUNDS); round++) {
   };
   await Promise.all(Array.from({ length: 6 }, worker)); // most of them do nothing but wait
 }
-if (late > 3) console.log(`${late} pings were late`);
-process.exit(failed || late > 3 ? 1 : 0);
+process.exit(failed ? 1 : 0);
