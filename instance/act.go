@@ -92,6 +92,12 @@ func (r *route) move(d *rule.Decision, c *cause) bool {
 // publish sends what the event causes, and acknowledges it when all of that has its place in the order.
 func (r *route) publish(v *verdict, c *cause) {
 	answer := r.answer(v, c)
+	if len(v.d.Emits) == 0 && c.done == nil {
+		if answer != nil {
+			answer(nil)
+		}
+		return
+	}
 	if answer == nil && c.done == nil {
 		for i := range v.d.Emits {
 			r.emit(v, &v.d.Emits[i], c, nil)
