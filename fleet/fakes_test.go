@@ -311,6 +311,7 @@ type member struct {
 	since   time.Time
 	events  uint64
 	polling int
+	cause   instance.Cause // of being degraded while it is ready
 	onMute  func()
 }
 
@@ -431,7 +432,11 @@ func (m *member) Apply(c *config.Instance) error {
 func (m *member) Status() instance.Status {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
-	return instance.Status{State: m.state, Since: m.since, ReadyIn: 1500 * time.Microsecond, EventsIn: m.events, EventsOut: 10 * m.events, Clients: 7, Polling: m.polling}
+	state := m.state
+	if m.cause != "" && state == instance.Ready {
+		state = instance.Degraded
+	}
+	return instance.Status{State: state, Cause: m.cause, Since: m.since, ReadyIn: 1500 * time.Microsecond, EventsIn: m.events, EventsOut: 10 * m.events, Clients: 7, Polling: m.polling}
 }
 
 // current is the configuration that was last applied.

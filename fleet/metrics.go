@@ -41,6 +41,12 @@ func (f *Fleet) Metrics() control.Metrics {
 	return m
 }
 
+// PollersAnswer reports whether the event loops of every instance that serves have answered lately. It never blocks. A start for which they do not
+// answer is that instance's own matter.
+func (f *Fleet) PollersAnswer() bool {
+	return !slices.ContainsFunc(f.snapshot.Load().views, func(v view) bool { return v.ask().Cause == instance.CausePollers })
+}
+
 func (v *view) metrics() control.InstanceMetrics {
 	m := control.InstanceMetrics{Name: v.name}
 	if v.member == nil {

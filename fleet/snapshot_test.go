@@ -7,6 +7,7 @@ import (
 
 	"github.com/sockd/sockd/fleet"
 	"github.com/sockd/sockd/fleet/control"
+	"github.com/sockd/sockd/instance"
 )
 
 func TestStatusBeforeRun(t *testing.T) {
@@ -49,6 +50,30 @@ func TestStatusNamesEveryState(t *testing.T) {
 		for i := range want {
 			if seen[i] != want[i] {
 				t.Fatalf("seen %v, want %v", seen, want)
+			}
+		}
+	})
+}
+
+// The watchdog is fed as long as the pollers answer, whatever the notes say.
+func TestPollersAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		if !fleet.New(w.options()).PollersAnswer() {
+			t.Error("before the start: got false")
+		}
+		w.run(file(on("a", 3001), on("b", 3002)))
+		for _, c := range []struct {
+			cause instance.Cause
+			want  bool
+		}{{"", true}, {instance.CauseWorker, true}, {instance.CauseJournal, true}, {instance.CausePollers, false}} {
+			b := w.last("b")
+			w.mu.Lock()
+			b.cause = c.cause
+			w.mu.Unlock()
+			if got := w.fleet.PollersAnswer(); got != c.want || w.is("b").Cause != string(c.cause) {
+				t.Errorf("%q: got %v and the cause %q, want %v", c.cause, got, w.is("b").Cause, c.want)
 			}
 		}
 	})

@@ -124,7 +124,7 @@ func (v *view) status() control.InstanceStatus {
 	st := control.InstanceStatus{
 		Name: v.name, State: string(m.State), Address: v.address, Port: v.port, Clients: m.Clients, Rooms: m.Rooms,
 		EventsIn: m.EventsIn, EventsOut: m.EventsOut, RetryQueue: m.RetryQueue,
-		ReadyMS: millis(m.ReadyIn), Restarts: v.restarts, Note: m.Note, RateIn: v.in, RateOut: v.out, Path: v.path,
+		ReadyMS: millis(m.ReadyIn), Restarts: v.restarts, Note: m.Note, Cause: string(m.Cause), RateIn: v.in, RateOut: v.out, Path: v.path,
 	}
 	if !m.Since.IsZero() {
 		st.UptimeS = time.Since(m.Since).Seconds()

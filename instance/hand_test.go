@@ -91,8 +91,8 @@ interpreter = "nowhere/python"
 `))
 	a := dial(t, r.addr, "")
 	eventually(t, "it is degraded", func() bool { return r.Status().State == instance.Degraded })
-	if note := r.Status().Note; !strings.Contains(note, "nowhere/python") {
-		t.Errorf("note: %s", note)
+	if st := r.Status(); st.Cause != instance.CauseWorker || !strings.Contains(st.Note, "nowhere/python") {
+		t.Errorf("got %q, %q", st.Cause, st.Note)
 	}
 	a.send(`42["other"]`)
 	a.want(`42["other"]`)

@@ -130,7 +130,7 @@ func (h *handler) forbid(w http.ResponseWriter, r *http.Request, why, what strin
 
 // readyz says whether the instance serves; a degraded one does, and says what is wrong.
 func (h *handler) readyz(w http.ResponseWriter) {
-	state, note := (*Instance)(h).condition()
+	state, _, note := (*Instance)(h).condition()
 	status := http.StatusServiceUnavailable
 	if state == Ready || state == Degraded {
 		status = http.StatusOK

@@ -154,7 +154,7 @@ func (in *Instance) warn(s *settings) {
 // Status returns the state and the totals of this moment.
 func (in *Instance) Status() Status {
 	var st Status
-	st.State, st.Note = in.condition()
+	st.State, st.Cause, st.Note = in.condition()
 	in.mu.Lock()
 	st.ReadyIn, st.Since = in.readyIn, in.since
 	in.mu.Unlock()
@@ -164,36 +164,39 @@ func (in *Instance) Status() Status {
 	return st
 }
 
-// condition is the state, and why it is degraded if it is.
-func (in *Instance) condition() (State, string) {
+// condition is the state, which part of the instance is to blame if it is degraded, and why, for people.
+func (in *Instance) condition() (State, Cause, string) {
 	in.mu.Lock()
 	state := in.state
 	in.mu.Unlock()
 	if state == Ready {
-		if note := in.trouble(); note != "" {
-			return Degraded, note
+		if cause, note := in.trouble(); cause != "" {
+			return Degraded, cause, note
 		}
 		if in.settings.Load().c.Exposed() {
-			return state, "open to other machines without auth"
+			return state, "", "open to other machines without auth"
 		}
 	}
-	return state, ""
+	return state, "", ""
 }
 
 // crowded tells whether more waits for slow readers than maxBacklog.
 func (in *Instance) crowded() bool { return in.http.Backlog() > in.backlog }
 
 // trouble says what is not right with an instance that serves; empty when nothing is.
-func (in *Instance) trouble() string {
+func (in *Instance) trouble() (Cause, string) {
 	for i, lag := range in.loops.Lag() {
 		if lag > lagLimit {
-			return fmt.Sprintf("poller %d has not answered for %s", i, lag.Round(100*time.Millisecond))
+			return CausePollers, fmt.Sprintf("poller %d has not answered for %s", i, lag.Round(100*time.Millisecond))
 		}
 	}
 	if note := in.journalTrouble(); note != "" {
-		return note
+		return CauseJournal, note
 	}
-	return in.hands.trouble()
+	if note := in.hands.trouble(); note != "" {
+		return CauseWorker, note
+	}
+	return "", ""
 }
 
 func (in *Instance) setState(s State) {

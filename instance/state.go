@@ -25,9 +25,20 @@ const (
 	Failed   State = "failed"   // the attempts are spent
 )
 
+// Cause says which part of an instance makes it [Degraded].
+type Cause string
+
+// The causes of a degraded instance, the gravest first.
+const (
+	CausePollers Cause = "pollers" // an event loop has not answered for over a second
+	CauseJournal Cause = "journal" // the disk refuses
+	CauseWorker  Cause = "worker"  // it is down, or was not ready in time
+)
+
 // Status is a view of one instance at one moment. The counters are totals since New.
 type Status struct {
 	State      State
+	Cause      Cause         // of Degraded; otherwise empty
 	Note       string        // why it is degraded, or what an operator should know; mostly empty
 	Clients    int           // Engine.IO sessions
 	Polling    int           // those of them that use polling

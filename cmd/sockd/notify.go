@@ -17,7 +17,7 @@ func newNotifier(f *fleet.Fleet, log *liveLog) *service.Notifier {
 	n, err := service.NewNotifier(service.NotifyOptions{
 		Ready:  f.Settled(),
 		Status: func() string { return statusLine(f.Status()) },
-		Alive:  func() bool { return pollersAnswer(f.Status()) },
+		Alive:  f.PollersAnswer,
 		Log:    log.Logger,
 	})
 	if err != nil {
@@ -69,11 +69,4 @@ func statusLine(s control.Status) string {
 		line += ": " + strings.Join(faults, "; ")
 	}
 	return line
-}
-
-// pollersAnswer reports whether the event loops of all instances have answered lately. That is in the note of an instance which they keep waiting.
-func pollersAnswer(s control.Status) bool {
-	return !slices.ContainsFunc(s.Instances, func(in control.InstanceStatus) bool {
-		return in.State == "degraded" && strings.HasPrefix(in.Note, "poller ")
-	})
 }

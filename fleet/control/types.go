@@ -90,6 +90,7 @@ type InstanceStatus struct {
 	RateIn  float64 `json:"-"`
 	RateOut float64 `json:"-"`
 	Path    string  `json:"-"` // of its Engine.IO endpoint, for the wide table
+	Cause   string  `json:"-"` // which part of a degraded instance is to blame; known within the daemon only
 }
 
 // WorkerStatus is the process that an instance hands events to.
