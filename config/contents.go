@@ -59,7 +59,7 @@ func (l *loader) keepContents(x *Instance) {
 		text, known := l.contents[f.path]
 		if !known && f.class == Worker {
 			l.looked = add(l.looked, f.path)
-			if t, err := readFile(f.path); err == nil {
+			if t, err := l.sight.read(f.path); err == nil {
 				text, known = t, true
 				l.secrets = add(l.secrets, f.path)
 			}

@@ -17,6 +17,7 @@ type decoder struct {
 	lookup func(string) (string, bool) // of environment variables
 	files  *[]string                   // secrets and other files that the configuration consists of
 	looked *[]string                   // these, and those that are not there
+	sight  *sight
 
 	contents map[string]string       // of files
 	later    bool                    // accept keys and values that are not supported yet; for tests of their rules

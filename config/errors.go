@@ -47,6 +47,8 @@ type Errors struct {
 	List  []*Error // at least one, sorted by file (the main one first) and position
 	More  int      // faults beyond the limit of the list, which is 500
 	Watch []string // paths and patterns that were read or looked for, absolute: a change there may heal the fault
+
+	sight *sight
 }
 
 // Error returns one line per fault.

@@ -68,7 +68,7 @@ func (d *decoder) schema(n *node, text, path string) {
 // content reads a file that a key names and records it.
 func (d *decoder) content(n *node, path string) (string, bool) {
 	*d.looked = add(*d.looked, path)
-	text, err := readFile(path)
+	text, err := d.sight.read(path)
 	if err != nil {
 		e := d.at(n, "%q: %s", path, reason(err))
 		e.err = err

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // document is the shape of the main file.
@@ -20,7 +21,8 @@ type document struct {
 
 // Load reads the file at path and everything that it includes, and returns it checked and complete. The error is an *[Errors]
 // with every fault of the run; only a fault of the syntax hides others in the same file. Load blocks on the file system and
-// opens nothing but files. An empty file is valid.
+// opens nothing but files. An empty file is valid. What is returned was there at one moment: when a file of it changes meanwhile all are read
+// again, for a tenth of a second at most; one that changes each time is a fault.
 //
 // checks look at each instance in which nothing was found so far, for what this package knows nothing of, such as the programs in it.
 func Load(path string, checks ...Check) (*Config, error) {
@@ -58,8 +60,28 @@ func load(path string, lookup func(string) (string, bool), later bool, checks ..
 
 // loadTree is load, and returns what it has read as well.
 func loadTree(path string, lookup func(string) (string, bool), later bool, checks ...Check) (*Config, *loader, error) {
+	for _, pause := range pauses {
+		c, l, err := loadOnce(path, lookup, later, checks...)
+		if l == nil || l.sight.changed() == "" {
+			return c, l, err
+		}
+		<-time.After(pause)
+	}
+	c, l, err := loadOnce(path, lookup, later, checks...)
+	if err != nil {
+		return nil, l, err
+	}
+	if changed := l.sight.changed(); changed != "" {
+		l.faults.add(plain(l.display(changed), 0, errChanges))
+		return nil, l, l.refused()
+	}
+	return c, l, nil
+}
+
+// loadOnce reads everything once. Without a loader, there was nothing to read.
+func loadOnce(path string, lookup func(string) (string, bool), later bool, checks ...Check) (*Config, *loader, error) {
 	l := &loader{named: path, checks: checks, config: &Config{Instances: make(map[string]*Instance), origins: make(map[string]origin)}}
-	l.decoder = decoder{faults: &l.faults, lookup: lookup, files: &l.secrets, looked: &l.looked, contents: map[string]string{}, later: later}
+	l.decoder = decoder{faults: &l.faults, lookup: lookup, files: &l.secrets, looked: &l.looked, contents: map[string]string{}, sight: newSight(), later: later}
 	abs, err := filepath.Abs(path)
 	if err != nil || path == "" {
 		return nil, nil, &Errors{List: []*Error{plain(path, 0, errors.Join(err, errors.New("no file is named")))}}
@@ -69,11 +91,9 @@ func loadTree(path string, lookup func(string) (string, bool), later bool, check
 		l.document(root)
 	}
 	if len(l.faults.list) > 0 {
-		e := l.faults.sorted()
-		e.Watch = append(l.looked, l.config.Include...)
-		return nil, nil, e
+		return nil, l, l.refused()
 	}
-	l.config.Files = l.read
+	l.config.Files, l.config.sight = l.read, l.sight
 	for _, f := range l.secrets {
 		l.config.Files = add(l.config.Files, f)
 	}
@@ -84,12 +104,19 @@ func loadTree(path string, lookup func(string) (string, bool), later bool, check
 	return l.config, l, nil
 }
 
+// refused are the faults that were found.
+func (l *loader) refused() *Errors {
+	e := l.faults.sorted()
+	e.Watch, e.sight = append(l.looked, l.config.Include...), l.sight
+	return e
+}
+
 // open reads and parses one file; nil after a fault.
 func (l *loader) open(name, path string) *node {
 	order := l.order
 	l.order++
 	l.looked = add(l.looked, path)
-	text, err := readFile(path)
+	text, err := l.sight.read(path)
 	if err != nil {
 		l.faults.add(plain(name, order, err))
 		return nil
@@ -233,7 +260,7 @@ func (l *loader) includes(n *node) []match {
 			continue
 		}
 		l.config.Include = append(l.config.Include, pattern)
-		paths, _ := filepath.Glob(pattern)
+		paths := l.sight.glob(pattern)
 		if len(paths) == 0 && !strings.ContainsAny(p, "*?[") {
 			l.at(n.list[i], "%q: no such file", cut(p))
 		}

@@ -2,10 +2,7 @@ package config
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"sort"
 	"strings"
 	"syscall"
@@ -14,7 +11,6 @@ import (
 
 const (
 	maxFile   = 4 << 20 // of one TOML file or secret
-	maxReads  = 3       // of a file that changes while it is read
 	maxShown  = 120     // characters of a line in a snippet
 	shownHead = 80      // of them, before the caret
 )
@@ -108,46 +104,4 @@ func reason(err error) string {
 		return e.Error()
 	}
 	return err.Error()
-}
-
-// readFile returns the content of a regular file of at most maxFile bytes. A file that changes meanwhile is read again, a
-// few times; the watcher sees the last change anyway.
-func readFile(path string) (string, error) {
-	for i := 1; ; i++ {
-		text, same, err := readOnce(path)
-		if err != nil || same || i == maxReads {
-			return text, err
-		}
-	}
-}
-
-func readOnce(path string) (text string, same bool, err error) {
-	// Before open, which would block on a named pipe.
-	before, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return "", false, err
-	case before.IsDir():
-		return "", false, errors.New("is a directory, not a file")
-	case !before.Mode().IsRegular():
-		return "", false, errors.New("is not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", false, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return "", false, err
-	}
-	if len(data) > maxFile {
-		return "", false, fmt.Errorf("is larger than %v", Size(maxFile))
-	}
-	after, err := os.Stat(path)
-	if err != nil {
-		return "", false, err
-	}
-	same = os.SameFile(before, after) && before.ModTime().Equal(after.ModTime()) && after.Size() == int64(len(data))
-	return string(data), same, nil
 }

@@ -24,6 +24,7 @@ type Config struct {
 	Instances map[string]*Instance
 
 	origins map[string]origin // by instance
+	sight   *sight
 }
 
 // Fleet holds what concerns all instances: the table [fleet].

@@ -91,7 +91,7 @@ func (d *process) serve(ctx context.Context) error {
 	keep := newKeeper(d.place, d.log.Logger)
 	var desk *admin.Server // made below, before the fleet runs
 	f := fleet.New(fleet.Options{
-		Load:     loadWatched(d.first, watcher),
+		Load:     loadWatched(d.first.Path, fleet.Load, watcher),
 		Boot:     d.boot,
 		Log:      d.log.Logger,
 		MaxFiles: maxFiles,
@@ -204,16 +204,27 @@ func crashInto(path string) {
 	_ = debug.SetCrashOutput(f, debug.CrashOptions{}) // which keeps a copy of the descriptor
 }
 
-// loadWatched reads the file at first.Path, and has the watcher look at everything that it consists of. After a fault that is
-// what could heal it: a file that was missing, a folder that an include names.
-func loadWatched(first *config.Config, w *watch.Watcher) func() (*config.Config, error) {
-	return func() (*config.Config, error) {
-		cfg, err := fleet.Load(first.Path)
-		var faults *config.Errors
-		if errors.As(err, &faults) {
-			_ = w.Set(faults.Watch) // cannot fail: the paths are absolute
-		} else if err == nil {
-			_ = w.Set(slices.Concat(cfg.Files, cfg.Include))
+// maxLoads is how often a file is read again because it changed between its reading and its watching.
+const maxLoads = 3
+
+// loadWatched reads the file at path, and has the watcher look at everything that it consists of. After a fault that is what could heal it: a
+// file that was missing, a folder that an include names. The watcher sees what changes from there on, so what has changed just before is read
+// again.
+func loadWatched(path string, load func(string) (*config.Config, error), w *watch.Watcher) func() (*config.Config, error) {
+	return func() (cfg *config.Config, err error) {
+		for range maxLoads {
+			stale := false
+			cfg, err = load(path)
+			if faults, ok := errors.AsType[*config.Errors](err); ok {
+				_ = w.Set(faults.Watch) // cannot fail: the paths are absolute
+				stale = faults.Stale()
+			} else if err == nil {
+				_ = w.Set(slices.Concat(cfg.Files, cfg.Include))
+				stale = cfg.Stale()
+			}
+			if !stale {
+				break
+			}
 		}
 		return cfg, err
 	}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"os"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -28,6 +29,18 @@ func (w *Watcher) Judge(name string, op fsnotify.Op) (touched, hit bool) {
 	r.event(fsnotify.Event{Name: name, Op: op}, true)
 	return r.burst.open, r.hit
 }
+
+// Polled is a watcher in the middle of Run, of which a test takes the next steps itself.
+type Polled struct{ r *run }
+
+func NewPolled(w *Watcher) Polled {
+	return Polled{&run{Watcher: w, burst: newBurst(w.quiet), watched: make(map[string]os.FileInfo)}}
+}
+
+// Poll is the tick, Over the end of a pause. Open reports whether a burst goes on.
+func (p Polled) Poll()      { p.r.poll() }
+func (p Polled) Over()      { p.r.over() }
+func (p Polled) Open() bool { return p.r.burst.open }
 
 // Burst is the debouncer.
 type Burst = burst

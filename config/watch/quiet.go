@@ -28,6 +28,9 @@ func (b *burst) touch() {
 	b.timer.Reset(max(0, min(b.quiet, b.first.Add(longest).Sub(now))))
 }
 
+// prolongs reports whether the burst may still be prolonged.
+func (b *burst) prolongs() bool { return b.open && time.Since(b.first) < longest }
+
 // over delivers once at the end of a burst; call end then.
 func (b *burst) over() <-chan time.Time { return b.timer.C }
 

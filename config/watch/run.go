@@ -14,6 +14,7 @@ type run struct {
 	events  *fsnotify.Watcher      // nil without events
 	watched map[string]os.FileInfo // folders that inotify watches
 	hit     bool                   // an event of this burst named a wanted file
+	last    *view                  // the last look of this burst; nil before the first
 	deaf    bool                   // some or all files are watched by stat alone, which Trouble was told
 }
 
@@ -71,6 +72,7 @@ func (r *run) poll() {
 		now = look(entries)
 	}
 	if !now.equal(seen) {
+		r.last = now
 		r.burst.touch()
 	}
 }
@@ -138,6 +140,20 @@ func (r *run) fault(_ error, ok bool) {
 		r.close()
 	}
 	r.burst.touch()
+}
+
+// over takes the end of a pause. Where no events come, a file that looks other than when the pause began is still being written.
+func (r *run) over() {
+	if entries, _, _ := r.wanted(); r.last != nil && r.burst.prolongs() {
+		if now := look(entries); !now.equal(r.last) {
+			r.last = now
+			r.burst.touch()
+			return
+		}
+	}
+	r.last = nil
+	r.burst.end()
+	r.settle()
 }
 
 // settle ends a burst: the folders are resolved anew, and if an event named a wanted file, or one looks different, C gets a

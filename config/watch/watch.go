@@ -124,8 +124,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		case <-tick.C:
 			r.poll()
 		case <-r.burst.over():
-			r.burst.end()
-			r.settle()
+			r.over()
 		}
 	}
 }

@@ -341,3 +341,42 @@ func TestFaults(t *testing.T) {
 	}
 	must(t, w.Set([]string{"/nowhere/at/all", "[", filepath.Join(t.TempDir(), "no", "*", "[a")}))
 }
+
+// Where there are no events, a save in pieces is waited for by looking twice.
+func TestAPollWaitsForTheEndOfASave(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sockd.toml")
+	write(t, path, "one")
+	w, err := watch.New(time.Second)
+	must(t, err)
+	w.SetMode(watch.Poll)
+	must(t, w.Set([]string{path}))
+	signalled := func() bool {
+		select {
+		case <-w.C():
+			return true
+		default:
+			return false
+		}
+	}
+	p := watch.NewPolled(w)
+	p.Poll()
+	if p.Open() {
+		t.Fatal("a burst without a change")
+	}
+	write(t, path, "half")
+	p.Poll()
+	write(t, path, "half and the other")
+	p.Over()
+	if signalled() || !p.Open() {
+		t.Fatal("signalled in the middle of a save")
+	}
+	p.Over()
+	if !signalled() || p.Open() {
+		t.Fatal("not signalled after a save")
+	}
+	p.Poll()
+	if p.Open() {
+		t.Fatal("a burst after the end of a save")
+	}
+}
