@@ -61,6 +61,9 @@ type Options struct {
 	// Holder says which process listens on a port of a host, 0 if that cannot be known. It may take a while and is called on any
 	// goroutine. nil = look it up in /proc.
 	Holder func(host string, port int) (pid int, command string)
+	// Yield has whoever else of this process listens on a port of a host let go of it, if any port will do for him: true if he has, so that an
+	// instance may have it. He may take a moment. In a rehearsal nothing changes. nil = there is nobody.
+	Yield func(host string, port int, rehearsal bool) bool
 	// Admin tells the address of the dashboard, "" without one, and why there is none. nil = there is none. It must not block.
 	Admin func() (address, note string)
 	// Loops makes and starts the event loops that instances share. nil = transport.NewLoops.

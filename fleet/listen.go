@@ -101,7 +101,8 @@ func candidates(p config.Port, has, had int) []int {
 // bind opens an address for e while nothing else is being moved: what another instance holds is in use.
 func (l *loop) bind(e *entry) (*binding, error) {
 	var last error
-	for _, port := range candidates(e.cfg.Port, 0, l.ports.get(e.name)) {
+	ports := candidates(e.cfg.Port, 0, l.ports.get(e.name))
+	for _, port := range ports {
 		if owner := l.owner(e, port); owner != "" {
 			last = &ownError{port, owner}
 			continue
@@ -113,10 +114,10 @@ func (l *loop) bind(e *entry) (*binding, error) {
 		}
 		last = err
 		if !errors.Is(err, syscall.EADDRINUSE) {
-			break
+			return nil, err
 		}
 	}
-	return nil, last
+	return l.bindYielded(e, ports, last)
 }
 
 // chose remembers a port that the file leaves open.

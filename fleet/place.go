@@ -59,7 +59,8 @@ func (t *transaction) candidates(j *job) []int {
 }
 
 func (t *transaction) placeOne(j *job) (err error) {
-	for _, port := range t.candidates(j) {
+	ports := t.candidates(j)
+	for _, port := range ports {
 		addr := address(j.cfg.Host, port)
 		if owner := t.owner(j, port); owner != "" {
 			err = &ownError{port, owner}
@@ -80,7 +81,7 @@ func (t *transaction) placeOne(j *job) (err error) {
 			return nil
 		}
 	}
-	return err
+	return t.openYielded(j, ports, err)
 }
 
 // owner is who keeps j from having a port after the edit: who has it, or for a range who has it in the file.

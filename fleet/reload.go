@@ -97,6 +97,7 @@ func (l *loop) decide(ctx context.Context, want *config.Config, r request, begun
 // rehearse binds the new addresses and closes them again. What the fleet itself would have to close first is not tried: the same port on
 // another host is the one thing that a dry run cannot promise.
 func (l *loop) rehearse(t *transaction, report control.Report) control.Report {
+	t.rehearsal = true
 	faults := t.place()
 	t.rollback()
 	if len(faults) > 0 {

@@ -20,6 +20,8 @@ type transaction struct {
 	claimed map[*binding]bool   // those that somebody has
 	undo    []func()            // what prepare has done, to be undone in reverse
 	touched bool                // something that runs has noticed
+
+	rehearsal bool // nothing will be carried out
 }
 
 // job is one step of the plan together with what prepare has made for it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net"
 
 	"github.com/sockd/sockd/config"
 	"github.com/sockd/sockd/fleet/admin"
@@ -23,4 +24,16 @@ func configureAdmin(a *admin.Server, cfg *config.Config, log *slog.Logger) {
 	if err := a.Configure(adminSettings(cfg)); err != nil {
 		log.Error("admin address refused", "err", err)
 	}
+}
+
+// yieldAdmin has the admin address make way for an instance that finds no other: the default one, not one that the file names.
+func yieldAdmin(a *admin.Server, host string, port int, rehearsal bool) bool {
+	own, _, err := net.SplitHostPort(a.Address())
+	switch {
+	case err != nil || !config.Overlap(own, host):
+		return false
+	case rehearsal:
+		return a.MayYield(port)
+	}
+	return a.Yield(port)
 }

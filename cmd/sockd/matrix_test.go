@@ -176,12 +176,20 @@ type saved struct {
 
 func runDaemon(t *testing.T) *saved {
 	t.Helper()
+	s := runDaemonOf(t, good(0))
+	s.until("the start", runs(0))
+	return s
+}
+
+// runDaemonOf runs a daemon in the foreground until the test ends; it has to end with 0 then.
+func runDaemonOf(t *testing.T, text string) *saved {
+	t.Helper()
 	dir := t.TempDir()
 	s := &saved{t: t, file: filepath.Join(dir, "conf", "sockd.toml")}
 	if err := os.Mkdir(filepath.Dir(s.file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := write(s.file, good(0)); err != nil {
+	if err := write(s.file, text); err != nil {
 		t.Fatal(err)
 	}
 	state := filepath.Join(dir, "state")
@@ -202,7 +210,6 @@ func runDaemon(t *testing.T) *saved {
 			t.Errorf("daemon: %v\n%s", err, &log)
 		}
 	})
-	s.until("the start", runs(0))
 	return s
 }
 

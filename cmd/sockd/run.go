@@ -105,6 +105,7 @@ func (d *process) serve(ctx context.Context) error {
 		Version:  version,
 		StateDir: d.place.dir,
 		Listen:   d.listen,
+		Yield:    func(host string, port int, rehearsal bool) bool { return yieldAdmin(desk, host, port, rehearsal) },
 		Admin:    func() (string, string) { return desk.Address(), desk.Note() },
 	})
 	desk = admin.New(admin.Options{Backend: f, Log: d.log.Logger, Listen: d.listenAdmin})

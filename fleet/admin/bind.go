@@ -45,6 +45,7 @@ type binder struct {
 	s       *Server
 	current *front // nil while nothing is bound
 	tries   int    // in a row that failed
+	given   int    // a port that was yielded; 0 = none
 	leaving sync.WaitGroup
 }
 
@@ -109,7 +110,7 @@ func (b *binder) bind(ctx context.Context, want *Settings) (net.Listener, error)
 	}
 	err = errors.New("no port up to 8799 is free")
 	for p := port; p <= max(port, lastPort); p++ {
-		if slices.Contains(want.Reserved, p) {
+		if slices.Contains(want.Reserved, p) || p == b.given {
 			continue
 		}
 		var ln net.Listener
@@ -135,6 +136,16 @@ func (b *binder) bindFixed(ctx context.Context, address string) (net.Listener, e
 		b.replace(b.s.open(back, old.listen))
 	}
 	return nil, err
+}
+
+// yield gives the port up; what it is replaced by is the next settle's matter.
+func (b *binder) yield(port int) bool {
+	if b.current == nil || b.current.port != port || b.s.settings.Load().Fixed {
+		return false
+	}
+	b.given = port
+	b.replace(nil)
+	return true
 }
 
 func portOf(address string) int {

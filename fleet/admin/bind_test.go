@@ -127,6 +127,38 @@ func TestTheDefaultAddressTakesTheNextFreePort(t *testing.T) {
 	})
 }
 
+func TestTheDefaultAddressYields(t *testing.T) {
+	n := newNetwork("127.0.0.1:8700")
+	settings := admin.Settings{Listen: "127.0.0.1:8700"}
+	within(t, n, settings, func(x *admin.Server) {
+		if x.Yield(8700) || x.MayYield(8700) || x.Address() != "127.0.0.1:8701" {
+			t.Errorf("a port that is not its own: got %q", x.Address())
+		}
+		if !x.MayYield(8701) || x.Address() != "127.0.0.1:8701" {
+			t.Errorf("before it is asked: got %q", x.Address())
+		}
+		if !x.Yield(8701) {
+			t.Error("its own port: got false")
+		}
+		synctest.Wait()
+		if got := x.Address(); got != "127.0.0.1:8702" || x.Note() != "" {
+			t.Errorf("after it has yielded, and nobody has come: got %q, note %q", got, x.Note())
+		}
+		configure(t, x, settings)
+		if got := x.Address(); got != "127.0.0.1:8702" {
+			t.Errorf("after an edit: got %q", got)
+		}
+	})
+	if x := admin.New(admin.Options{Backend: sample(), Settings: settings, Listen: n.listen}); x.Yield(8700) || x.MayYield(8700) {
+		t.Error("one that does not run has yielded")
+	}
+	within(t, newNetwork(), admin.Settings{Listen: "127.0.0.1:8700", Fixed: true}, func(x *admin.Server) {
+		if x.Yield(8700) || x.MayYield(8700) || x.Address() != "127.0.0.1:8700" {
+			t.Errorf("a written address: got %q", x.Address())
+		}
+	})
+}
+
 func TestAWrittenAddressIsWaitedFor(t *testing.T) {
 	n := newNetwork("127.0.0.1:9000")
 	within(t, n, admin.Settings{Listen: "127.0.0.1:9000", Fixed: true}, func(x *admin.Server) {

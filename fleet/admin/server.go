@@ -35,6 +35,8 @@ type Server struct {
 	o        Options
 	settings atomic.Pointer[Settings]
 	changed  chan struct{} // of capacity 1: there are new settings
+	yields   chan yield    // to Run
+	ended    chan struct{} // Run has returned
 	pages    http.Handler  // what is behind the guards
 	key      []byte        // of the cookies
 
@@ -53,7 +55,7 @@ func New(o Options) *Server {
 			return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		}
 	}
-	s := &Server{o: o, changed: make(chan struct{}, 1), key: make([]byte, 32)}
+	s := &Server{o: o, changed: make(chan struct{}, 1), yields: make(chan yield), ended: make(chan struct{}), key: make([]byte, 32)}
 	rand.Read(s.key) // never fails
 	s.settings.Store(&o.Settings)
 	s.pages = s.routes()
@@ -67,6 +69,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	b := &binder{s: s}
+	defer close(s.ended)
 	defer b.close()
 	for {
 		retry := (<-chan time.Time)(nil)
@@ -77,7 +80,9 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-s.changed:
-			b.tries = 0
+			b.tries, b.given = 0, 0
+		case y := <-s.yields:
+			y.done <- b.yield(y.port)
 		case <-retry:
 		case f := <-b.fallen():
 			b.lost(f)
@@ -98,6 +103,32 @@ func (s *Server) Configure(n Settings) error {
 	}
 	return nil
 }
+
+// yield asks Run to give a port up.
+type yield struct {
+	port int
+	done chan bool
+}
+
+// Yield has the server leave a port for one that is free, unless the file names just that one: true if the port was the server's and is free
+// now. It is not taken again before the next Configure. It waits for Run, a moment, and not for requests that are under way.
+func (s *Server) Yield(port int) bool {
+	if !s.holds(port) {
+		return false // nor does Run have to be there
+	}
+	y := yield{port, make(chan bool, 1)}
+	select {
+	case s.yields <- y:
+		return <-y.done
+	case <-s.ended:
+		return false
+	}
+}
+
+// MayYield reports whether Yield would give the port up.
+func (s *Server) MayYield(port int) bool { return s.holds(port) && !s.settings.Load().Fixed }
+
+func (s *Server) holds(port int) bool { return portOf(s.Address()) == port && port > 0 }
 
 // Address returns where the server can be reached, host:port, or "" while it cannot.
 func (s *Server) Address() string {
