@@ -17,6 +17,18 @@ func Show(w io.Writer, c *Config) error {
 	return show(w, c, leaf.shown)
 }
 
+// Copy is Show for who wants to load it again: whole is false if a secret that stands in the file itself had to be masked.
+func Copy(w io.Writer, c *Config) (whole bool, err error) {
+	whole = true
+	err = show(w, c, func(l leaf) string {
+		if l.secret && l.value.Len() > 0 {
+			whole = false
+		}
+		return l.shown()
+	})
+	return whole, err
+}
+
 // ShowOrigins is Show of the file at path, with a comment behind each value that says where it was written, or that nobody wrote it. Such a key
 // has its default. The error is that of [Load].
 func ShowOrigins(w io.Writer, path string, checks ...Check) error {
@@ -107,7 +119,7 @@ var plainTables = func() map[string]bool {
 // line returns one key with its value, or "" for a key that Show leaves out.
 func (p *printer) line(key keyPath, f field, v reflect.Value) string {
 	l := leaf{key: appended(key, f.key), field: f.StructField, value: v.FieldByIndex(f.Index), secret: holdsSecret(f.Type)}
-	if l.value.Kind() == reflect.Map && l.value.Len() == 0 || keyPath(l.key).String() == p.skip {
+	if l.value.Kind() == reflect.Map && l.value.Len() == 0 || p.skip != "" && keyPath(l.key).String() == p.skip {
 		return ""
 	}
 	if f.Tag.Get("later") == "true" && isDefault(f, l.value) {

@@ -31,7 +31,7 @@ func kept(t *testing.T, text string) (place, *config.Config) {
 	k.applied(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := k.run(ctx); err != nil {
+	if err := k.run(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
 	return p, cfg

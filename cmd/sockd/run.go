@@ -127,7 +127,7 @@ func (d *process) serve(ctx context.Context) error {
 	g.add(manager.Run)
 	g.add(desk.Run)
 	g.add(watcher.Run)
-	g.add(keep.run)
+	g.add(func(ctx context.Context) error { return keep.run(ctx, f.Settled()) })
 	g.add(func(ctx context.Context) error { return settle(ctx, f, d) })
 	g.add(func(ctx context.Context) error {
 		return reloads(ctx, announced{f, manager}, triggers{d.signals.hup, watcher.C(), watcher.Trouble()}, d.log.Logger)
