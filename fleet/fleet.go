@@ -117,6 +117,7 @@ type Fleet struct {
 	ended    chan struct{} // the fleet's goroutine reads no more events
 	members  sync.WaitGroup
 	reloads  tally
+	crowd    atomic.Int64 // see Crowd
 }
 
 // New returns a fleet that does nothing before [Fleet.Run].

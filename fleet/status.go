@@ -159,11 +159,16 @@ func perSecond(before, after uint64, span float64) float64 {
 }
 
 func (l *loop) measure() {
-	now := time.Now()
+	now, clients := time.Now(), 0
 	for _, e := range l.entries {
 		if e.run != nil {
 			st := e.run.member.Status()
 			e.meter.measure(now, st.EventsIn, st.EventsOut)
+			clients += st.Clients
 		}
 	}
+	l.f.crowd.Store(int64(clients))
 }
+
+// Crowd is how many clients the running instances had together when they were last measured, which is every two seconds.
+func (f *Fleet) Crowd() int { return int(f.crowd.Load()) }

@@ -128,6 +128,7 @@ func (d *process) serve(ctx context.Context) error {
 	g.add(desk.Run)
 	g.add(watcher.Run)
 	g.add(func(ctx context.Context) error { return keep.run(ctx, f.Settled()) })
+	g.add((&trimmer{clients: f.Crowd}).run)
 	g.add(func(ctx context.Context) error { return settle(ctx, f, d) })
 	g.add(func(ctx context.Context) error {
 		return reloads(ctx, announced{f, manager}, triggers{d.signals.hup, watcher.C(), watcher.Trouble()}, d.log.Logger)
@@ -231,14 +232,12 @@ func loadWatched(path string, load func(string) (*config.Config, error), w *watc
 	}
 }
 
-// settle tells who has started the daemon that every instance is ready or has failed once, and returns the memory that the start has used up,
-// hundreds of instances at once, to the system.
+// settle tells who has started the daemon that every instance is ready or has failed once.
 func settle(ctx context.Context, f *fleet.Fleet, d *process) error {
 	select {
 	case <-f.Settled():
 		d.herald.ready()
 		d.unclaimed(f.Status())
-		debug.FreeOSMemory()
 	case <-ctx.Done():
 	}
 	<-ctx.Done()
