@@ -21,6 +21,10 @@ func (c *conn) linger() {
 	if c.phase >= lingering {
 		return
 	}
+	_ = c.release()
+	if c.phase >= lingering { // it failed
+		return
+	}
 	c.phase = lingering
 	c.unpause()
 	c.seen = c.queued.Load()
@@ -70,6 +74,7 @@ func (c *conn) shutLocked(cause error) {
 		c.cause = cause
 	}
 	c.phase = shutDown
+	_ = c.release()
 	c.unpause()
 	c.deadline = 0
 	c.shutdown(syscall.SHUT_RDWR)

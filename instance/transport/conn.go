@@ -58,6 +58,7 @@ type conn struct {
 	phase     phase
 	extra     bool          // bytes of another request came while one was parked
 	stopped   bool          // no bytes are wanted until the agenda goes on
+	corked    bool          // what is sent is gathered in probe.gathered
 	tail      bool          // held is all that will come
 	late      bool          // the file is closed, but what came before is not all handled
 	lived     bool          // the kernel watches whether the peer's host lives
@@ -90,9 +91,11 @@ func newConn(s *Server, nc *nbio.Conn, t *tally) *conn {
 // receive gets what the poller has read; p is borrowed. rest is not handled yet because the turn is over. A panic of a handler, or of this
 // package, ends this connection only.
 func (c *conn) receive(p []byte) (rest []byte) {
+	at := c.cork()
+	defer c.uncork()
 	defer c.rescue()
-	for len(p) > 0 {
-		switch c.current() {
+	for ; len(p) > 0; at = c.current() {
+		switch at {
 		case idle, readingHead, readingBody:
 			p = c.readRequest(p)
 		case handling, waiting:

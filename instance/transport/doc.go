@@ -54,6 +54,12 @@
 // connection on the writer's goroutine, and an event that the poller had already fetched for it could then end a new connection with the same
 // number. Between that try and nbio's there is a window of microseconds in which this can still happen.
 //
+// What is sent to a connection while it has its turn leaves at the end of that, in one write(2): the answers to all messages that came in one
+// piece, or the 101 and what the session says first, by which time its handler knows the client. 50 clients with 16 emits under way each got 429
+// instead of 117 thousand acknowledgements a second by it, on one core.
+//
+// read(2) and write(2) are called without telling Go's scheduler, see rawio.go.
+//
 // We read ourselves, in a turn of 1 ms at most for each connection that has more to do, so that one client with a flood of frames, requests or
 // packets delays the others of its poller by little more; see turn.go. What is left over waits on the poller's agenda, which a nonce through its
 // probe wakes, and meanwhile the poller is told by epoll_ctl(2) to look away from that connection. nbio has no word for that and changes the same

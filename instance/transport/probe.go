@@ -37,7 +37,8 @@ type probe struct {
 	unsent  []uint64                 // nonces that found the socket full; each answer makes room for the next
 	partial []byte                   // of a nonce that was read in two pieces; only the poller
 
-	agenda agenda
+	agenda   agenda
+	gathered []byte // to be sent to the one connection that has its turn; guarded by that one's mu
 }
 
 // addProbes gives each of the n pollers of engine its probe. What was made before an error is returned with it.

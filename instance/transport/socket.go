@@ -155,7 +155,7 @@ func (c *conn) pong(p []byte) {
 	if c.phase != upgraded {
 		return
 	}
-	if c.queued.Load() == 0 {
+	if c.queued.Load() == 0 && !c.gathers() {
 		c.pongs = 0
 	}
 	if c.pongs > maxPongs {

@@ -51,7 +51,7 @@ func (c *conn) readable() {
 
 // read reads once. again tells whether more may be there.
 func (c *conn) read(buf []byte) (n int, again bool) {
-	n, err := c.nc.Read(buf)
+	n, err := readNow(c.nc.Hash(), buf)
 	switch {
 	case err == nil && n > 0:
 		return n, n == len(buf)

@@ -11,14 +11,33 @@ import (
 // errSlow is what gone gets for a client that did not read: engineio's own word for it.
 var errSlow = engineio.ErrSlow
 
-// send gives b to the kernel, and what that does not take to nbio's queue; c.mu is held. b is not kept.
+// send gives b to the client; c.mu is held, and b is not kept. During the connection's own turn what is sent is gathered, so that answers to what
+// came together leave together, and a handshake together with what its handler says; see cork.
+func (c *conn) send(b []byte) error {
+	switch {
+	case c.late:
+		return engineio.ErrClosed
+	case !c.corked || c.queued.Load() > 0:
+		return c.give(b)
+	}
+	p := c.probe
+	if len(p.gathered)+len(b) > maxGathered {
+		if err := c.release(); err != nil {
+			return err
+		}
+		if len(b) > maxGathered || c.queued.Load() > 0 {
+			return c.give(b)
+		}
+	}
+	p.gathered = append(p.gathered, b...)
+	return nil
+}
+
+// give gives b to the kernel, and what that does not take to nbio's queue; c.mu is held. b is not kept.
 //
 // The first write is ours. nbio's own closes the file on the writer's goroutine when the peer is gone, which must not happen (see close.go);
 // with bytes in its queue it only appends.
-func (c *conn) send(b []byte) error {
-	if c.late {
-		return engineio.ErrClosed
-	}
+func (c *conn) give(b []byte) error {
 	n, err := c.sendNow(b)
 	if err != nil {
 		c.shutLocked(err)
@@ -50,7 +69,7 @@ func (c *conn) sendNow(b []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		n, err := syscall.Write(c.nc.Hash(), b)
+		n, err := writeNow(c.nc.Hash(), b)
 		switch {
 		case err == nil:
 			return n, nil
